@@ -1,0 +1,1 @@
+"""From files to batches: preprocessing and data sets."""

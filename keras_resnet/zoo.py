@@ -1,0 +1,180 @@
+"""Every named network: one line each, with its trainable parameters and its paper.
+
+Names are the field's: timm's where timm has the network. Parameters are trainable ones at the default number of
+classes.
+"""
+
+from dataclasses import replace
+
+from keras_resnet.spec import Spec, VGGSpec
+
+_WIDE = (256, 512, 1024, 2048)
+_r18 = Spec((2, 2, 2, 2), (64, 128, 256, 512), block="basic", ratio=1)
+_r34 = replace(_r18, depths=(3, 4, 6, 3))
+_r50 = Spec((3, 4, 6, 3), _WIDE)
+_r101 = replace(_r50, depths=(3, 4, 23, 3))
+_r152 = replace(_r50, depths=(3, 8, 36, 3))
+_r200 = replace(_r50, depths=(3, 24, 36, 3))
+
+
+def _deep(spec: Spec) -> Spec:
+    """C of arXiv:1812.01187: three 3x3 convolutions in place of the 7x7."""
+    return replace(spec, stem="deep")
+
+
+def _d(spec: Spec) -> Spec:
+    """D of arXiv:1812.01187: C, and average pooling before each strided projection."""
+    return replace(spec, stem="deep", shortcut="avg")
+
+
+def _rs(*depths: int) -> Spec:
+    """ResNet-RS of arXiv:2103.07579: D, squeeze-and-excitation, and a strided convolution in place of the max-
+    pooling."""
+    return replace(_d(_r50), depths=depths, se=1 / 4, pool="conv")
+
+
+def _bit(spec: Spec, factor: int) -> Spec:
+    """BiT of arXiv:1912.11370: pre-activation, group norm, standardised weights, `factor` times as wide."""
+    widths = tuple(factor * width for width in _WIDE)
+    return replace(
+        spec, widths=widths, stem_width=64 * factor, order="pre", norm="group", standardize=True, pool="max_zero"
+    )
+
+
+def _cifar(units: int, **changes: object) -> Spec:
+    """The CIFAR networks of arXiv:1512.03385, section 4.2: three stages of `units` basic units, depth 6 x units + 2,
+    shortcut A."""
+    base = Spec(
+        (units,) * 3,
+        (16, 32, 64),
+        "basic",
+        1,
+        stem="conv3",
+        stem_width=16,
+        pool=None,
+        shortcut="A",
+        input_shape=(32, 32, 3),
+        classes=10,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def _cifar_v2(units: int, **changes: object) -> Spec:
+    """Pre-activation CIFAR networks (arXiv:1603.05027): projections where the channels change, as in the authors'
+    release."""
+    return _cifar(units, order="pre", shortcut="B", **changes)
+
+
+def _cifar_v2_bottleneck(units: int) -> Spec:
+    """Bottleneck form of the above, depth 9 x units + 2."""
+    return _cifar_v2(units, block="bottleneck", ratio=1 / 4, widths=(64, 128, 256))
+
+
+def _wrn(depth: int, factor: int) -> Spec:
+    """Wide residual networks for CIFAR (arXiv:1605.07146): depth 6 x units + 4, `factor` times as wide."""
+    return _cifar_v2((depth - 4) // 6, widths=(16 * factor, 32 * factor, 64 * factor))
+
+
+ZOO: dict[str, Spec | VGGSpec] = {
+    # Deep Residual Learning, arXiv:1512.03385; the stride of a bottleneck on its 3x3 (v1.5: fb.resnet.torch,
+    # torchvision)
+    "resnet18": _r18,  # 11,689,512
+    "resnet34": _r34,  # 21,797,672
+    "resnet50": _r50,  # 25,557,032
+    "resnet101": _r101,  # 44,549,160
+    "resnet152": _r152,  # 60,192,808
+    "resnet200": _r200,  # 64,673,832
+    # the originals: the stride on the first 1x1
+    "resnet50_v1": replace(_r50, stride_at="1x1"),  # 25,557,032
+    "resnet101_v1": replace(_r101, stride_at="1x1"),  # 44,549,160
+    "resnet152_v1": replace(_r152, stride_at="1x1"),  # 60,192,808
+    # the controls of 1512.03385: no shortcuts
+    "plain18": replace(_r18, shortcut="none"),  # 11,515,... see profile
+    "plain34": replace(_r34, shortcut="none"),
+    # Very Deep Convolutional Networks, arXiv:1409.1556: the third column of figure 3
+    "vgg19": VGGSpec((2, 2, 4, 4, 4), (64, 128, 256, 512, 512)),  # 143,667,240
+    # Identity Mappings, arXiv:1603.05027
+    "resnetv2_18": replace(_r18, order="pre"),
+    "resnetv2_34": replace(_r34, order="pre"),
+    "resnetv2_50": replace(_r50, order="pre"),  # 25,549,352
+    "resnetv2_101": replace(_r101, order="pre"),
+    "resnetv2_152": replace(_r152, order="pre"),
+    "resnetv2_200": replace(_r200, order="pre"),
+    # Wide Residual Networks, arXiv:1605.07146
+    "wide_resnet50_2": replace(_r50, ratio=1 / 2),  # 68,883,240
+    "wide_resnet101_2": replace(_r101, ratio=1 / 2),  # 126,886,696
+    # Aggregated Residual Transformations, arXiv:1611.05431
+    "resnext50_32x4d": replace(_r50, ratio=1 / 2, groups=32),  # 25,028,904
+    "resnext101_32x4d": replace(_r101, ratio=1 / 2, groups=32),  # 44,177,704
+    "resnext101_32x8d": replace(_r101, ratio=1, groups=32),  # 88,791,336
+    "resnext101_64x4d": replace(_r101, ratio=1, groups=64),  # 83,455,272
+    # Squeeze-and-Excitation, arXiv:1709.01507
+    "seresnet18": replace(_r18, se=1 / 16),
+    "seresnet34": replace(_r34, se=1 / 16),
+    "seresnet50": replace(_r50, se=1 / 16),  # 28,088,024
+    "seresnet101": replace(_r101, se=1 / 16),
+    "seresnet152": replace(_r152, se=1 / 16),
+    # Bag of Tricks, arXiv:1812.01187
+    "resnet50c": _deep(_r50),
+    "resnet18d": _d(_r18),
+    "resnet34d": _d(_r34),
+    "resnet50d": _d(_r50),
+    "resnet101d": _d(_r101),
+    "resnet152d": _d(_r152),
+    "resnet200d": _d(_r200),
+    # Revisiting ResNets, arXiv:2103.07579
+    "resnetrs50": _rs(3, 4, 6, 3),
+    "resnetrs101": _rs(3, 4, 23, 3),
+    "resnetrs152": _rs(3, 8, 36, 3),
+    "resnetrs200": _rs(3, 24, 36, 3),
+    "resnetrs270": _rs(4, 29, 53, 4),
+    "resnetrs350": _rs(4, 36, 72, 4),
+    "resnetrs420": _rs(4, 44, 87, 4),
+    # Making Convolutional Networks Shift-Invariant Again, arXiv:1904.11486
+    "resnetblur50": replace(_r50, blur=True),
+    # Big Transfer, arXiv:1912.11370
+    "resnetv2_50x1_bit": _bit(_r50, 1),
+    "resnetv2_50x3_bit": _bit(_r50, 3),
+    "resnetv2_101x1_bit": _bit(_r101, 1),
+    "resnetv2_101x3_bit": _bit(_r101, 3),
+    "resnetv2_152x2_bit": _bit(_r152, 2),
+    "resnetv2_152x4_bit": _bit(_r152, 4),
+    # CIFAR, arXiv:1512.03385 section 4.2, and its plain twins
+    "cifar_resnet20": _cifar(3),  # 269,722
+    "cifar_resnet32": _cifar(5),
+    "cifar_resnet44": _cifar(7),
+    "cifar_resnet56": _cifar(9),  # 853,018
+    "cifar_resnet110": _cifar(18),
+    "cifar_resnet1202": _cifar(200),
+    "cifar_plain20": _cifar(3, shortcut="none"),
+    "cifar_plain32": _cifar(5, shortcut="none"),
+    "cifar_plain44": _cifar(7, shortcut="none"),
+    "cifar_plain56": _cifar(9, shortcut="none"),
+    "cifar_plain110": _cifar(18, shortcut="none"),
+    # CIFAR, arXiv:1603.05027
+    "cifar_resnetv2_110": _cifar_v2(18),
+    "cifar_resnetv2_164": _cifar_v2_bottleneck(18),
+    "cifar_resnetv2_1001": _cifar_v2_bottleneck(111),
+    # CIFAR, arXiv:1605.07146
+    "cifar_wrn16_8": _wrn(16, 8),
+    "cifar_wrn28_10": _wrn(28, 10),
+    "cifar_wrn40_4": _wrn(40, 4),
+    # the same unit with another transform: fully connected layers, and convolutions over series
+    "dense_resnet": Spec(
+        (4,), (256,), "basic", 1, stem="dense", stem_width=256, pool=None, rank=0, input_shape=(784,), classes=10
+    ),
+    "dense_plain": Spec(
+        (4,),
+        (256,),
+        "basic",
+        1,
+        stem="dense",
+        stem_width=256,
+        pool=None,
+        shortcut="none",
+        rank=0,
+        input_shape=(784,),
+        classes=10,
+    ),
+    "resnet1d18": replace(_r18, rank=1, input_shape=(1024, 1), classes=10),
+}
