@@ -39,13 +39,13 @@ def get_spec(name: str) -> Spec | VGGSpec:
     >>> get_spec("resnet51")
     Traceback (most recent call last):
     ...
-    ValueError: unknown network 'resnet51'; did you mean resnet50, resnet18, resnet50_v1? list_models() returns all names.
+    ValueError: unknown network 'resnet51'; did you mean resnet50, resnet18, resnet50_v1? list_models() names all.
     """
     if name not in ZOO:
         given = str(name).lower()
         near = [*list_models(f"{given}*"), *difflib.get_close_matches(given, ZOO, n=3, cutoff=0.5)][:3]
         hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise ValueError(f"unknown network {name!r}; {hint}list_models() returns all names.")
+        raise ValueError(f"unknown network {name!r}; {hint}list_models() names all.")
     return ZOO[name]
 
 
