@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_resnet.layers import DECAYED, LayerFactory, Tensor
+from keras_resnet.layers import DECAYED, INITIALIZERS, LayerFactory, Tensor
 from keras_resnet.spec import check_counts
 
 
@@ -65,10 +65,7 @@ def classifier(x: Tensor, classes: int, activation: str | None, dropout: float, 
     return layers.Dense(
         classes,
         activation=activation,
-        kernel_initializer={
-            "class_name": "VarianceScaling",
-            "config": {"scale": 1.0, "mode": "fan_in", "distribution": "untruncated_normal"},
-        },
+        kernel_initializer=keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="uniform"),
         kernel_regularizer=make.decay("kernel"),
         bias_regularizer=make.decay("bias"),
         dtype="float32" if policy.name.startswith("mixed_") else make.dtype,
@@ -101,9 +98,9 @@ def check_options(
     include_top: bool,
     pooling: str | None,
     rates: dict[str, float],
+    kernel_initializer: str,
     weight_decay: float,
     decay_scope: Collection[str],
-    weight_decay_max: float = 1.0,
 ) -> None:
     """Refuse what is wrong whatever the network.
 
@@ -118,9 +115,9 @@ def check_options(
     for name, rate in rates.items():
         if not 0 <= rate < 1:
             raise ValueError(f"{name} must lie in [0, 1); received {rate!r}.")
-    if not 0 <= weight_decay <= weight_decay_max:
-        raise ValueError(
-            f"weight_decay must lie in [0, {weight_decay_max:g}] (1e-4 is usual); received {weight_decay!r}."
-        )
+    if kernel_initializer not in INITIALIZERS:
+        raise ValueError(f"kernel_initializer must be one of {tuple(INITIALIZERS)}; received {kernel_initializer!r}.")
+    if not 0 <= weight_decay <= 1:
+        raise ValueError(f"weight_decay must lie in [0, 1] (1e-4 is usual); received {weight_decay!r}.")
     if isinstance(decay_scope, str) or not set(decay_scope) <= set(DECAYED):
         raise ValueError(f"decay_scope must be a tuple of some of {DECAYED}; received {decay_scope!r}.")

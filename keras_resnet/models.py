@@ -75,6 +75,8 @@ def build(spec: Spec | VGGSpec, **options: Any) -> keras.Model:
         block_dropout: Rate before the last convolution of each unit, as in wide residual networks (0).
         output_stride: Keep feature maps at this stride, by dilation: 8, 16 or 32 for ImageNet networks (None: no
             dilation).
+        kernel_initializer: `"he_uniform"` or `"he_normal"`, both with variance 2 / fan-out; drawing normal numbers takes
+            twice as long (`"he_uniform"`).
         norm_momentum: Momentum of batch normalisation, in Keras' sense (0.9; torch calls it 0.1).
         norm_epsilon: Added to the variance in every norm (1e-5).
         synchronized: Batch statistics over all replicas (False).

@@ -28,6 +28,7 @@ def build_resnet(
     dropout: float = 0.0,
     block_dropout: float = 0.0,
     output_stride: int | None = None,
+    kernel_initializer: str = "he_uniform",
     norm_momentum: float = 0.9,
     norm_epsilon: float = 1e-5,
     synchronized: bool = False,
@@ -41,6 +42,7 @@ def build_resnet(
         include_top=include_top and not features_only,
         pooling=pooling,
         rates={"dropout": dropout, "block_dropout": block_dropout, "drop_path_rate": drop_path_rate},
+        kernel_initializer=kernel_initializer,
         weight_decay=weight_decay,
         decay_scope=decay_scope,
     )
@@ -58,6 +60,7 @@ def build_resnet(
         norm_momentum=norm_momentum,
         norm_epsilon=norm_epsilon,
         synchronized=synchronized,
+        kernel_initializer=kernel_initializer,
         weight_decay=weight_decay,
         decay_scope=tuple(decay_scope),
         dtype=dtype,

@@ -78,7 +78,7 @@ def _version_folder(directory: Path, version: int | None) -> Path:
 def _bytes_endpoint(model: keras.Model, preprocessing: Preprocessing, names: list[str], top_k: int) -> Any:
     def serve(image_bytes: Any) -> dict[str, Any]:
         images, valid = decode_batch(image_bytes, preprocessing)
-        # Some kernels refuse an empty batch, which a server may be sent: one zero image then goes through and is cut off.
+        # Some kernels refuse an empty batch, which a server may be sent: one zero image goes through, and is cut off.
         images = tf.cond(tf.size(valid) > 0, lambda: images, lambda: tf.zeros((1, *images.shape[1:])))
         scores = tf.cast(model(images, training=False), tf.float32)[: tf.size(valid)]
         scores = tf.where(valid[:, None], scores, 0.0)

@@ -274,6 +274,7 @@ def test_volumes_come_from_the_same_units():
         ("resnet18", {"dropout": -0.1}, "dropout"),
         ("resnet18", {"output_stride": 12}, r"\[4, 8, 16, 32\].*received 12"),
         ("resnet18", {"norm_epsilon": 0}, "norm_epsilon"),
+        ("resnet18", {"kernel_initializer": "he"}, "received 'he'"),
         ("cifar_resnet20", {"output_stride": 8}, r"\[1, 2, 4\]"),
         ("plain18", {"zero_init_residual": True}, "plain network"),
         ("plain18", {"drop_path_rate": 0.1}, "plain network"),
@@ -294,3 +295,14 @@ def test_refuses_nonsense_in_one_line(name, options, said):
 def test_input_tensor_and_shape_must_agree():
     with pytest.raises(ValueError, match="disagree"):
         kr.build(BASIC, input_tensor=keras.Input((32, 32, 3)), input_shape=(64, 64, 3))
+
+
+@pytest.mark.parametrize(("kind", "kurtosis"), [("he_uniform", 1.8), ("he_normal", 3.0)])
+def test_kernels_start_with_the_variance_of_he(kind, kurtosis):
+    """arXiv:1502.01852, equation 14: 2 / fan-out; a uniform distribution has kurtosis 9/5, a normal one 3."""
+    model = kr.create_model("resnet18", input_shape=(32, 32, 3), kernel_initializer=kind)
+    kernel = numpy(model.get_layer("stage3_block2_conv1").kernel)
+    assert kernel.var() == pytest.approx(2 / (9 * 256), rel=0.01)
+    assert (kernel**4).mean() / kernel.var() ** 2 == pytest.approx(kurtosis, rel=0.02)
+    other = numpy(model.get_layer("stage3_block2_conv2").kernel)  # of the same shape, but drawn anew
+    assert abs(np.corrcoef(kernel.ravel(), other.ravel())[0, 1]) < 0.01
