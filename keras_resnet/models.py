@@ -63,10 +63,9 @@ def build(spec: Spec | VGGSpec, **options: Any) -> keras.Model:
         classifier_activation: Activation of the classifier; None for logits (`"softmax"`).
         name: The model's name.
         weight_decay: L2 penalty: weight_decay x (sum of squares) is added to the loss (0). Its gradient is 2 x
-            weight_decay x w, so a paper's or torch's
-            decay of 1e-4 under SGD is `weight_decay=0.5e-4` here. With adaptive optimisers it is not the same as
-            decoupled decay (arXiv:1711.05101):
-            for that leave it at 0 and use `keras.optimizers.AdamW`.
+            weight_decay x w, so a paper's or torch's decay of 1e-4 under SGD is `weight_decay=0.5e-4` here. With
+            adaptive optimisers it is not the same as decoupled decay (arXiv:1711.05101): for that leave it at 0 and use
+            `keras.optimizers.AdamW`.
         decay_scope: Which weights decay, of "kernel", "bias", "gamma", "beta" (`("kernel",)`).
         zero_init_residual: Start every residual branch at zero: its last norm scale, or in order "pre" its last
             convolution (False).
@@ -75,14 +74,13 @@ def build(spec: Spec | VGGSpec, **options: Any) -> keras.Model:
         block_dropout: Rate before the last convolution of each unit, as in wide residual networks (0).
         output_stride: Keep feature maps at this stride, by dilation: 8, 16 or 32 for ImageNet networks (None: no
             dilation).
-        kernel_initializer: `"he_uniform"` or `"he_normal"`, both with variance 2 / fan-out; drawing normal numbers takes
-            twice as long (`"he_uniform"`).
+        kernel_initializer: `"he_uniform"` or `"he_normal"`, both with variance 2 / fan-out; drawing normal numbers
+            takes twice as long (`"he_uniform"`).
         norm_momentum: Momentum of batch normalisation, in Keras' sense (0.9; torch calls it 0.1).
         norm_epsilon: Added to the variance in every norm (1e-5).
         synchronized: Batch statistics over all replicas (False).
         features_only: Return the stages' outputs instead, a dictionary `{"C2": ..., "C3": ..., ...}` (False). In order
-            "pre" the last one
-            has passed the final norm; the others are the units' raw sums.
+            "pre" the last one has passed the final norm; the others are the units' raw sums.
         dtype: Dtype or policy of every layer, e.g. "mixed_bfloat16" (Keras' global policy); the classifier stays
             float32 under a mixed one.
 

@@ -20,19 +20,16 @@ class Spec:
             ResNet-50-2.
         groups: Groups of the bottleneck's 3x3 convolution, the cardinality of ResNeXt (arXiv:1611.05431).
         stem: `"conv7"` (7x7, stride 2), `"conv3"` (3x3, stride 1: CIFAR), `"deep"` (three 3x3, the first with stride 2:
-            ResNet-C,
-            arXiv:1812.01187) or `"dense"` (one fully connected layer: rank 0).
+            ResNet-C, arXiv:1812.01187) or `"dense"` (one fully connected layer: rank 0).
         stem_width: Channels that the stem gives out.
         pool: What follows the stem with stride 2: `"max"` (3x3, padded as torch pads it), `"max_zero"` (padded with
-            zeros: BiT), `"conv"` (a 3x3
-            convolution: ResNet-RS) or `None`.
+            zeros: BiT), `"conv"` (a 3x3 convolution: ResNet-RS) or `None`.
         order: `"post"`: relu(F(x) + x) of 2015; `"pre"`: norm and activation before each convolution
             (arXiv:1603.05027).
         stride_at: Which convolution of a bottleneck carries the stride: `"1x1"` (2015) or `"3x3"` (known as v1.5).
         shortcut: `"none"` (a plain network); `"A"` (subsample and pad with zero channels, half on each side: no
-            parameters); `"B"` (1x1 projection where the
-            shape changes); `"C"` (projection in every unit); `"avg"` (as B, with average pooling in place of the
-            stride: ResNet-D).
+            parameters); `"B"` (1x1 projection where the shape changes); `"C"` (projection in every unit); `"avg"` (as
+            B, with average pooling in place of the stride: ResNet-D).
         se: Squeeze-and-excitation, inner width / channels (arXiv:1709.01507): 0 for none, 1/16, or 1/4 in ResNet-RS.
         norm: `"batch"` or `"group"` (32 groups).
         standardize: Weight-standardised convolutions (arXiv:1903.10520), as in BiT.
