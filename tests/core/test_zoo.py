@@ -192,3 +192,19 @@ def test_runs_at_full_depth(name, tmp_path):
     outputs = keras.ops.convert_to_numpy(model(images(2, *shape)))
     np.testing.assert_allclose(outputs.sum(axis=-1), 1, atol=1e-4)
     assert np.isfinite(outputs).all()
+
+
+@pytest.mark.slow
+def test_the_deepest_reopens_with_a_deeper_recursion(tmp_path):
+    """Keras walks a model by recursion: 1202 layers need the limit that the README names."""
+    model = kr.create_model("cifar_resnet1202", input_shape=(8, 8, 3))
+    x = images(2, 8, 8, 3)
+    expected = keras.ops.convert_to_numpy(model(x))
+    model.save(tmp_path / "deep.keras")
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        reopened = keras.models.load_model(tmp_path / "deep.keras")
+    finally:
+        sys.setrecursionlimit(limit)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(reopened(x)), expected)
