@@ -97,6 +97,10 @@ def build(spec: Spec | VGGSpec, **options: Any) -> keras.Model:
     >>> build(spec, input_shape=(8, 8, 1), classes=3).output_shape
     (None, 3)
     """
+    if not isinstance(spec, Spec | VGGSpec):
+        raise ValueError(
+            f"build takes a Spec, such as get_spec('resnet50'); for a name call create_model; received {spec!r}."
+        )
     _refuse_unknown(options, _option_names(spec))
     return _builder(spec)(spec, **options)
 

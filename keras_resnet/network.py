@@ -8,7 +8,7 @@ import keras
 from keras_resnet.blocks import Unit, residual_unit
 from keras_resnet.ends import as_input, check_options, classifier, finish
 from keras_resnet.layers import LayerFactory, Tensor
-from keras_resnet.spec import Spec
+from keras_resnet.spec import Spec, check_number
 
 
 def build_resnet(
@@ -46,11 +46,8 @@ def build_resnet(
         weight_decay=weight_decay,
         decay_scope=decay_scope,
     )
-    if not (0 <= norm_momentum <= 1 and norm_epsilon > 0):
-        raise ValueError(
-            "norm_momentum must lie in [0, 1] and norm_epsilon must be positive; "
-            f"received norm_momentum={norm_momentum!r}, norm_epsilon={norm_epsilon!r}."
-        )
+    check_number("norm_momentum", norm_momentum, 0, 1)
+    check_number("norm_epsilon", norm_epsilon, 1e-12, 1)
     _check_unit_options(spec, zero_init_residual, drop_path_rate, features_only, pooling)
     make = LayerFactory(
         rank=spec.rank,

@@ -61,7 +61,7 @@ class Row:
         return self.layer.split("_")[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Profile:
     """What `profile` returns: rows by layer, their sums, a table to print and CSV to keep.
 
@@ -75,6 +75,10 @@ class Profile:
     name: str
     rows: tuple[Row, ...]
     uncounted: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        unit, word = (1e9, "billion") if self.macs >= 1e8 else (1e6, "million")
+        return f"{self.name}: {self.trainable_params:,} parameters, {self.macs / unit:.2f} {word} multiply-adds"
 
     @property
     def params(self) -> int:
@@ -124,9 +128,7 @@ class Profile:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        unit, word = (1e9, "billion") if self.macs >= 1e8 else (1e6, "million")
-        title = f"{self.name}: {self.trainable_params:,} parameters, {self.macs / unit:.2f} {word} multiply-adds"
-        table = Table(title=title, show_footer=True, box=SIMPLE_HEAD, padding=(0, 1))
+        table = Table(title=repr(self), show_footer=True, box=SIMPLE_HEAD, padding=(0, 1))
         table.add_column("layer", "total", no_wrap=True)
         table.add_column("kind", no_wrap=True)
         table.add_column("output", no_wrap=True)
@@ -171,6 +173,7 @@ def profile(model: keras.Model | str, input_shape: tuple[int, ...] | None = None
             return profile(create_model(model, input_shape=input_shape))
     graph = _graph(model)
     if input_shape is not None:
+        _check_shape(graph, tuple(input_shape))
         with weightless(), deep_recursion():
             return profile(keras.models.clone_model(graph, input_tensors=keras.Input(tuple(input_shape))))
     if any(None in tensor.shape[1:] for tensor in keras.tree.flatten(graph.inputs)):
@@ -212,6 +215,15 @@ def _graph(model: keras.Model) -> keras.Model:
             f"profile counts functional models and built Sequential ones; received {type(model).__name__}."
         )
     return model
+
+
+def _check_shape(graph: keras.Model, shape: tuple[int, ...]) -> None:
+    """A network may be counted at another size, but its weights know the number of channels."""
+    if len(graph.inputs) != 1:
+        raise ValueError(f"input_shape is for models of one input; {graph.name} has {len(graph.inputs)}.")
+    own = tuple(graph.inputs[0].shape[1:])
+    if len(shape) != len(own) or shape[-1] != own[-1]:
+        raise ValueError(f"input_shape must fit the model's {own}, other sizes apart; received {shape}.")
 
 
 def _leaves(graph: keras.Model, times: int = 1) -> Iterator[tuple[Any, int]]:

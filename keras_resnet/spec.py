@@ -1,6 +1,7 @@
 """A network as plain data: what a paper's architecture table says, and nothing about training or use."""
 
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_type_hints
 
 GROUP_NORM_GROUPS = 32  # Wu & He 2018 (arXiv:1803.08494), and BiT
@@ -95,8 +96,8 @@ class Spec:
             raise ValueError(
                 f"Spec: depths and widths must be of equal length; received depths={self.depths}, widths={self.widths}."
             )
-        if not 0 <= self.se <= 1:
-            raise ValueError(f"Spec: se must lie in [0, 1]; received se={self.se}.")
+        check_number("Spec: se", self.se, 0, 1)
+        check_number("Spec: ratio", self.ratio, 0, 64)
         for width, inner in zip(self.widths, self.inner_widths, strict=True):
             if inner < 1 or abs(width * self.ratio - inner) > 1e-6 or inner % self.groups:
                 raise ValueError(
@@ -181,8 +182,14 @@ class VGGSpec:
 
 def check_counts(name: str, values: tuple[Any, ...]) -> None:
     """Raise ValueError unless every value is a whole number of at least 1 and there is one at all."""
-    if not values or any(isinstance(value, bool) or not isinstance(value, int) or value < 1 for value in values):
+    if not values or any(isinstance(value, bool) or not isinstance(value, Integral) or value < 1 for value in values):
         raise ValueError(f"{name}: whole numbers of at least 1 are needed; received {values}.")
+
+
+def check_number(name: str, value: Any, low: float, high: float) -> None:
+    """Raise ValueError unless the value is a number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+        raise ValueError(f"{name} must be a number in [{low:g}, {high:g}]; received {value!r}.")
 
 
 def _make_tuples(spec: Spec | VGGSpec) -> None:

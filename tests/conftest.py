@@ -11,6 +11,8 @@ import pytest
 
 from keras_resnet import Spec, VGGSpec
 
+collect_ignore_glob = ["oracles/*"]  # scripts that need what the tests do not
+
 
 def images(*shape, seed=0):
     """Normal noise as float32."""

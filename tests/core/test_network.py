@@ -39,6 +39,25 @@ def test_classifier_activation():
     np.testing.assert_allclose(numpy(keras.ops.softmax(logits(x))), numpy(model(x)), rtol=1e-5)
 
 
+def test_takes_numpy_s_whole_numbers_and_lists():
+    model = kr.build(BASIC, classes=np.int64(7), input_shape=[np.int32(40), 40, 3])
+    assert keras.Model.from_config(model.get_config()).output_shape == (None, 7)
+
+
+def test_stays_channels_last_whatever_keras_is_set_to():
+    try:
+        keras.config.set_image_data_format("channels_first")
+        for name in ("resnet50d", "resnetblur50", "resnetrs50", "seresnet18"):
+            assert kr.build(small(kr.get_spec(name)), include_top=False).output_shape[1:3] == (2, 2)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+def test_build_takes_a_spec():
+    with pytest.raises(ValueError, match="for a name call create_model; received 'resnet18'"):
+        kr.build("resnet18")
+
+
 def test_builds_upon_a_tensor_and_any_input():
     raw = keras.Input((50, 40, 5))
     model = kr.build(BASIC, input_tensor=keras.layers.Rescaling(1 / 255)(raw))
@@ -259,6 +278,8 @@ def test_volumes_come_from_the_same_units():
     [
         ("resnet18", {"classes": 0}, r"classes: .* received \(0,\)"),
         ("resnet18", {"classes": "ten"}, "received"),
+        ("resnet18", {"dropout": "much"}, "received 'much'"),
+        ("resnet18", {"weight_decay": None}, "received None"),
         ("resnet18", {"input_shape": (224, 224)}, r"3 entries.*received \(224, 224\)"),
         ("resnet18", {"input_shape": (224, 224, None)}, "channels must be known"),
         ("resnet18", {"input_shape": (0, 224, 3)}, "received"),

@@ -107,6 +107,17 @@ def test_refuses():
         kr.profile("resnet51")
 
 
+def test_refuses_shapes_that_do_not_fit():
+    model = kr.create_model("cifar_resnet20")
+    for shape in ((32, 32, 1), (32, 3), (3,)):
+        with pytest.raises(ValueError, match=r"must fit the model's \(32, 32, 3\)"):
+            kr.profile(model, shape)
+
+
+def test_says_the_essential_in_a_line():
+    assert repr(kr.profile("resnet50")) == "resnet50: 25,557,032 parameters, 4.09 billion multiply-adds"
+
+
 def test_other_sizes():
     free = kr.create_model("resnet18", input_shape=(None, None, 3))
     assert kr.profile(free, (224, 224, 3)).macs == kr.profile("resnet18").macs

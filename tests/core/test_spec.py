@@ -26,7 +26,7 @@ RESNET18, RESNET50, DENSE = get_spec("resnet18"), get_spec("resnet50"), get_spec
         (RESNET50, {"shortcut": "D"}, "received 'D'"),
         (RESNET50, {"rank": 4}, "received 4"),
         (RESNET50, {"standardize": "yes"}, "True or False"),
-        (RESNET50, {"se": 2}, "received se=2"),
+        (RESNET50, {"se": 2}, "received 2"),
         (RESNET50, {"ratio": 1 / 3}, "whole number that groups divides"),
         (RESNET50, {"groups": 48}, "groups=48"),
         (RESNET50, {"norm": "group", "widths": (100, 200, 400, 800)}, "multiples of 32"),
