@@ -183,23 +183,24 @@ def test_opens_in_a_keras_that_has_never_heard_of_us(saved):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in ZOO if counted_by_name(name).trainable_params < 30e6])
-def test_runs_at_full_depth(name, tmp_path):
-    """The true network, on inputs as small as it takes."""
+def test_runs_at_full_depth(name):
+    """The true network, on inputs as small as it takes, normed by batch statistics: untrained moving ones norm nothing,
+    and the sums of a thousand layers overflow."""
     spec = ZOO[name]
-    size = 32 if not isinstance(spec, kr.Spec) or spec.rank else None
+    size = 16 if isinstance(spec, kr.Spec) and not spec.blur else 32
     shape = (*((size,) * (len(spec.input_shape) - 1)), spec.input_shape[-1])
     model = kr.create_model(name, input_shape=shape)
-    outputs = keras.ops.convert_to_numpy(model(images(2, *shape)))
+    outputs = keras.ops.convert_to_numpy(model(images(4, *shape), training=True))
     np.testing.assert_allclose(outputs.sum(axis=-1), 1, atol=1e-4)
-    assert np.isfinite(outputs).all()
 
 
 @pytest.mark.slow
 def test_the_deepest_reopens_with_a_deeper_recursion(tmp_path):
     """Keras walks a model by recursion: 1202 layers need the limit that the README names."""
-    model = kr.create_model("cifar_resnet1202", input_shape=(8, 8, 3))
+    model = kr.create_model("cifar_resnet1202", input_shape=(8, 8, 3), zero_init_residual=True)
     x = images(2, 8, 8, 3)
     expected = keras.ops.convert_to_numpy(model(x))
+    assert np.isfinite(expected).all()
     model.save(tmp_path / "deep.keras")
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(20_000)
