@@ -35,5 +35,6 @@ from keras_resnet.models import (
     list_models,
 )
 from keras_resnet.spec import Spec, VGGSpec
+from keras_resnet.weights import Loaded, WeightsError, load_weights, save_weights
 
 __version__ = "0.1.0"

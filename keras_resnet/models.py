@@ -36,10 +36,10 @@ def get_spec(name: str) -> Spec | VGGSpec:
 
     >>> get_spec("resnet34").depths
     (3, 4, 6, 3)
-    >>> get_spec("resnet51")
+    >>> get_spec("resnet51")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: unknown network 'resnet51'; did you mean resnet50, resnet18, resnet50_v1? list_models() returns all names.
+    ValueError: unknown network 'resnet51'; did you mean resnet50, resnet18, resnet50_v1? list_models() ...
     """
     if name not in ZOO:
         given = str(name).lower()
@@ -106,7 +106,9 @@ def create_model(name: str, *, weights: str | None = None, **options: Any) -> ke
 
     Args:
         name: One of `list_models()`.
-        weights: None for random weights, or the path of a `.weights.h5` file that this model saved (None).
+        weights: None for random weights; "imagenet" for the best open ones; a tag such as "resnet50.tv2_in1k"; or the
+            path of a file from anywhere, which `load_weights` recognises (None). With a tag, `classes` defaults to the
+            tag's; another number of classes keeps everything but the head.
         **options: Those of `build`; and any field of Spec, which then replaces the table's value, e.g. `shortcut="A"`
             or `activation="silu"`.
 
@@ -131,10 +133,33 @@ def _create(network: str, *, weights: str | None = None, **options: Any) -> kera
     spec_fields = {field.name for field in fields(spec)} - shared
     _refuse_unknown(options, [*_option_names(spec), *sorted(spec_fields)])
     spec = replace(spec, **{key: value for key, value in options.items() if key in spec_fields})
+    from keras_resnet.weights import load_weights
+
+    tag = _pretrained(network, weights)
+    if tag is not None and options.get("classes") is None:
+        options["classes"] = tag.classes
     model = build(spec, **{key: value for key, value in options.items() if key not in spec_fields})
-    if weights is not None:
-        model.load_weights(weights)
+    if tag is not None:
+        load_weights(model, tag.tag, skip_head=options["classes"] != tag.classes)
+    elif weights is not None:
+        load_weights(model, weights)
     return model
+
+
+def _pretrained(network: str, weights: str | None) -> Any:
+    """The entry of a tag, `"imagenet"` among them; None for a file or random weights.
+
+    Raises:
+        ValueError: for a tag of another network.
+    """
+    from keras_resnet.weights import hub
+
+    tag = hub.best_tag(network) if weights == "imagenet" else weights
+    if tag not in hub.TAGS:
+        return None
+    if hub.TAGS[tag].network != network:
+        raise ValueError(f"{tag} holds weights of {hub.TAGS[tag].network}; received weights={weights!r} for {network}.")
+    return hub.TAGS[tag]
 
 
 def _builder(spec: Spec | VGGSpec) -> Callable[..., keras.Model]:

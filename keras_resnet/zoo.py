@@ -105,7 +105,7 @@ ZOO: dict[str, Spec | VGGSpec] = {
     "resnetv2_101": replace(_r101, order="pre"),
     "resnetv2_152": replace(_r152, order="pre"),
     "resnetv2_200": replace(_r200, order="pre"),
-    # the same as keras.applications has it: the stride in the last unit of a stage, biases, zeros around the max-pooling
+    # keras.applications' form of it: the stride in a stage's last unit, biases, zeros around the max-pooling
     "resnetv2_50_keras": _keras_v2(_r50),  # 25,568,360
     "resnetv2_101_keras": _keras_v2(_r101),  # 44,577,896
     "resnetv2_152_keras": _keras_v2(_r152),  # 60,236,904
