@@ -115,21 +115,21 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _reader(path: Path) -> Callable[[Path], Arrays]:
+    size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(16)
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return _read_h5
     if start.startswith(b"PK\x03\x04"):
         return _read_zip
+    # safetensors begins with the length of its JSON header, whose first byte may be that of a pickle
+    if start[8:9] == b"{" and (int.from_bytes(start[:8], "little") <= size or start[:1] != b"\x80"):
+        return _read_safetensors
     if re.match(rb"\x80[\x02-\x05]\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19", start, re.DOTALL):  # torch before its zip files
         return _read_torch
     if start.startswith(b"\x80"):
         raise WeightsError(f"{path}: this is a Python pickle, which can run any code when it is loaded; refused.")
-    if len(start) > 8 and start[8:9] == b"{":
-        return _read_safetensors
-    raise WeightsError(
-        f"{path}: neither safetensors, npz, HDF5 nor a torch file ({path.stat().st_size} bytes, beginning {start!r})."
-    )
+    raise WeightsError(f"{path}: neither safetensors, npz, HDF5 nor a torch file ({size} bytes, beginning {start!r}).")
 
 
 def _read_safetensors(path: Path) -> Arrays:

@@ -156,10 +156,11 @@ def model_variables(model: keras.Model) -> Variables:
 
 def _load(model: keras.Model, arrays: dict[str, np.ndarray], skip_head: bool) -> Loaded:
     variables = model_variables(model)
-    layout = recognise(arrays, variables, _names(model))
+    head_variables = [(HEAD, variable) for variable in ("kernel", "bias")]  # tell layouts apart, in a model without too
+    layout = recognise(arrays, {*variables, *head_variables}, _names(model))
     _check_strides(model, layout)
     arrays = layout.folded(arrays)
-    head = {str(layout.key(HEAD, variable)) for variable in ("kernel", "bias")}
+    head = {str(layout.key(*variable)) for variable in head_variables}
     ignored = {name for name in arrays if _COUNTERS.search(name)}
     if skip_head or not any(layer == HEAD for layer, _ in variables):
         ignored |= head & set(arrays)

@@ -59,7 +59,8 @@ def randomise_torch(model: Any, torch: Any) -> Any:
     """Random weights, and the batch statistics of random images under them, as a trained network has them.
 
     With statistics out of step with the weights, activations grow from unit to unit until squeeze-and-excitation is a
-    step function: torch's own float32 and float64 then differ by 0.3 of the largest logit (resnetrs101), here by 2e-5.
+    step function: torch's own float32 and float64 then differ by 0.3 of the largest logit (resnetrs101). For the same
+    reason the last scale of each branch is small, as training from zero leaves it.
     """
     torch.manual_seed(1)
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
@@ -71,6 +72,8 @@ def randomise_torch(model: Any, torch: Any) -> Any:
                 tensor.uniform_(0.5, 1.5) if name.endswith("weight") else tensor.normal_(0, 0.2)
         for norm in norms:
             norm.momentum = 1.0
+        for unit in [module for module in model.modules() if hasattr(module, "bn1") and hasattr(module, "conv2")]:
+            getattr(unit, "bn3", unit.bn2).weight *= 0.2
         if norms:
             model.train()(torch.randn(16, 3, 64, 64))
         for norm in norms:
@@ -91,8 +94,15 @@ def randomise_keras(model: Any) -> Any:
             )
     layers = list(model._flatten_layers(include_self=False))
     norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    names = {norm.name for norm in norms}
     for norm in norms:
         norm.momentum = 0.0
+        if (
+            "block" in norm.name
+            and norm.name.endswith(("2_bn", "3_bn"))
+            and norm.name[:-4] + "3_bn" not in names - {norm.name}
+        ):
+            norm.gamma.assign(0.2 * norm.gamma)
     if norms:
         model(generator.normal(size=(16, 64, 64, 3)).astype("float32"), training=True)
     for norm in norms:
