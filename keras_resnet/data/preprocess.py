@@ -88,8 +88,13 @@ class Preprocessing:
 
         shape = tf.shape(image)[:2]
         resized = tf.stack(_covering(shape[0], shape[1], self.resize_to, tf.where))
-        image = tf.image.resize(tf.cast(image, tf.float32), resized, method=self.interpolation, antialias=True)
-        image = tf.clip_by_value(tf.round(image), 0.0, 255.0)
+        image = tf.cast(image, tf.float32)
+        for step in (
+            tf.stack([shape[0], resized[1]]),
+            resized,
+        ):  # first the width, then the height, each rounded: Pillow
+            image = tf.image.resize(image, step, method=self.interpolation, antialias=True)
+            image = tf.clip_by_value(tf.floor(image + 0.5), 0.0, 255.0)
         top, left = tf.unstack(tf.cast(tf.round((resized - self.size) / 2), tf.int32))
         image = image[top : top + self.size[0], left : left + self.size[1]]
         return self.normalize(tf.ensure_shape(image, (*self.size, self.channels)))
