@@ -108,6 +108,7 @@ def _from_keras(entry: Pretrained) -> Path:
     target = home / "models" / name
     if target.is_symlink():
         raise WeightsError(f"{target} is a symbolic link; refused. Remove it and try again.")
+    target.parent.mkdir(parents=True, exist_ok=True)  # else Keras turns to a folder in /tmp that anyone may fill
     try:
         return Path(keras.utils.get_file(name, entry.url, cache_dir=home, cache_subdir="models", file_hash=entry.md5))
     except Exception:

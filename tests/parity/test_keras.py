@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import images, randomise_keras, randomise_torch, torch_logits
 
 import keras_resnet as kr
+from tests.peers import images, randomise_keras, randomise_torch, torch_logits
 
 APPLICATIONS = {
     "resnet50_v1": "ResNet50",

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import images, randomise_torch, torch_logits
 
 import keras_resnet as kr
+from tests.peers import images, randomise_torch, torch_logits
 
 TORCHVISION = ["resnet18", "resnet34", "resnet50", "resnet101", "wide_resnet50_2", "wide_resnet101_2"]
 TORCHVISION += ["resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"]

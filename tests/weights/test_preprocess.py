@@ -12,7 +12,7 @@ from keras_resnet.data import preprocess
 from keras_resnet.data.imagenet import class_names, decode_predictions
 from keras_resnet.data.preprocess import Preprocessing
 
-PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "data" / "images"
+PHOTOGRAPHS = Path(__file__).parents[3] / "shared" / "data" / "images"
 SIZES = [(299, 299), (375, 500), (500, 333), (192, 257), (64, 1000), (224, 224), (100, 90)]
 
 
@@ -29,22 +29,13 @@ def photographs() -> list[np.ndarray]:
     return noise + [np.asarray(Image.open(path).convert("RGB")) for path in real]
 
 
-@pytest.fixture(scope="module")
-def transforms() -> Any:
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    if not hasattr(torch.ops.torchvision, "nms"):
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return pytest.importorskip("torchvision.transforms", reason="torchvision is not installed", exc_type=ImportError)
-
-
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize(("size", "crop_pct"), [(224, 0.875), (224, 0.95), (160, 1.0), (176, 0.9)])
-def test_as_torchvision(size: int, crop_pct: float, interpolation: Any, transforms: Any) -> None:
+def test_as_torchvision(size: int, crop_pct: float, interpolation: Any, torchvision: Any) -> None:
     """NumPy: to the last bit of float32. tf.data: some pixels differ by a level or two of 255."""
     from PIL import Image
 
+    transforms = torchvision.transforms
     peer = transforms.Compose(
         [
             transforms.Resize(int(size / crop_pct), getattr(transforms.InterpolationMode, interpolation.upper())),
