@@ -51,7 +51,7 @@ def info(options: argparse.Namespace) -> int:
     from keras_resnet.profile import profile
 
     *sizes, channels = kr.get_spec(options.name).input_shape
-    shape = (*[options.input_size] * len(sizes), channels) if options.input_size else None
+    shape = None if options.input_size is None else (*[options.input_size] * len(sizes), channels)
     found = profile(options.name, input_shape=shape)
     _print(found if options.layers else found.stages())
     if options.csv:
@@ -135,8 +135,10 @@ def _preprocessing(options: argparse.Namespace) -> Preprocessing:
     if tag in hub.TAGS:
         chosen = hub.TAGS[tag].preprocessing
     else:
-        height, width = kr.get_spec(options.name).input_shape[:2]
-        size = (height or 224, width or 224)
+        shape = kr.get_spec(options.name).input_shape
+        if len(shape) != 3:
+            raise ValueError(f"{options.name} is not for images: its input is {shape}.")
+        size = (shape[0] or 224, shape[1] or 224)
         chosen = Preprocessing(size, crop_pct=0.875 if min(size) >= _LARGE else 1.0)
     flags = {
         "crop_pct": options.crop_pct,
@@ -144,7 +146,7 @@ def _preprocessing(options: argparse.Namespace) -> Preprocessing:
         "mean": options.mean,
         "std": options.std,
     }
-    flags["size"] = (options.input_size, options.input_size) if options.input_size else None
+    flags["size"] = None if options.input_size is None else (options.input_size, options.input_size)
     return replace(chosen, **{name: value for name, value in flags.items() if value is not None})
 
 
