@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_resnet.layers import DECAYED, LayerFactory, Tensor
-from keras_resnet.spec import check_counts
+from keras_resnet.layers import DECAYED, INITIALIZERS, LayerFactory, Tensor
+from keras_resnet.spec import check_counts, check_number
 
 
 def as_input(
@@ -40,7 +40,8 @@ def as_input(
         input_shape = given
     shape = default if input_shape is None else input_shape
     _check_shape(shape, rank)
-    return keras.Input(tuple(shape), name="input") if input_tensor is None else input_tensor
+    sizes = tuple(None if size is None else int(size) for size in shape)
+    return keras.Input(sizes, name="input") if input_tensor is None else input_tensor
 
 
 def _check_shape(shape: Any, rank: int) -> None:
@@ -63,12 +64,9 @@ def classifier(x: Tensor, classes: int, activation: str | None, dropout: float, 
     policy = keras.dtype_policies.get(make.dtype or keras.config.dtype_policy())
     x = make.dropout(x, dropout, name="head_dropout")
     return layers.Dense(
-        classes,
+        int(classes),
         activation=activation,
-        kernel_initializer={
-            "class_name": "VarianceScaling",
-            "config": {"scale": 1.0, "mode": "fan_in", "distribution": "untruncated_normal"},
-        },
+        kernel_initializer=keras.initializers.VarianceScaling(1.0, mode="fan_in", distribution="uniform"),
         kernel_regularizer=make.decay("kernel"),
         bias_regularizer=make.decay("bias"),
         dtype="float32" if policy.name.startswith("mixed_") else make.dtype,
@@ -101,9 +99,9 @@ def check_options(
     include_top: bool,
     pooling: str | None,
     rates: dict[str, float],
+    kernel_initializer: str,
     weight_decay: float,
     decay_scope: Collection[str],
-    weight_decay_max: float = 1.0,
 ) -> None:
     """Refuse what is wrong whatever the network.
 
@@ -116,11 +114,9 @@ def check_options(
     if include_top and pooling is not None:
         raise ValueError(f"pooling is for include_top=False; received pooling={pooling!r} with include_top=True.")
     for name, rate in rates.items():
-        if not 0 <= rate < 1:
-            raise ValueError(f"{name} must lie in [0, 1); received {rate!r}.")
-    if not 0 <= weight_decay <= weight_decay_max:
-        raise ValueError(
-            f"weight_decay must lie in [0, {weight_decay_max:g}] (1e-4 is usual); received {weight_decay!r}."
-        )
+        check_number(name, rate, 0, 0.99)
+    if kernel_initializer not in INITIALIZERS:
+        raise ValueError(f"kernel_initializer must be one of {tuple(INITIALIZERS)}; received {kernel_initializer!r}.")
+    check_number("weight_decay", weight_decay, 0, 1)
     if isinstance(decay_scope, str) or not set(decay_scope) <= set(DECAYED):
         raise ValueError(f"decay_scope must be a tuple of some of {DECAYED}; received {decay_scope!r}.")

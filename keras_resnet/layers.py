@@ -10,13 +10,8 @@ from keras import layers, ops
 from keras_resnet.spec import GROUP_NORM_GROUPS
 
 Tensor = Any  # a keras.KerasTensor while a network is built
+INITIALIZERS = {"he_uniform": "uniform", "he_normal": "untruncated_normal"}
 DECAYED = ("kernel", "bias", "gamma", "beta")
-
-# He et al. 2015 (arXiv:1502.01852), fan-out as torchvision and timm initialise their convolutions
-HE_NORMAL = {
-    "class_name": "VarianceScaling",
-    "config": {"scale": 2.0, "mode": "fan_out", "distribution": "untruncated_normal"},
-}
 
 
 @keras.saving.register_keras_serializable(package="keras_resnet")
@@ -74,6 +69,7 @@ class LayerFactory:
     norm_momentum: float = 0.9
     norm_epsilon: float = 1e-5
     synchronized: bool = False
+    kernel_initializer: str = "he_uniform"
     weight_decay: float = 0.0
     decay_scope: Collection[str] = ("kernel",)
     dtype: Any = None
@@ -96,7 +92,7 @@ class LayerFactory:
         common: dict[str, Any] = {
             "use_bias": use_bias,
             "activation": activation,
-            "kernel_initializer": "zeros" if zero_init else HE_NORMAL,
+            "kernel_initializer": "zeros" if zero_init else self.he(),
             "kernel_regularizer": self.decay("kernel"),
             "bias_regularizer": self.decay("bias") if use_bias else None,
             "dtype": self.dtype,
@@ -208,6 +204,11 @@ class LayerFactory:
     def decay(self, kind: str) -> keras.Regularizer | None:
         """The L2 penalty of one kind of weight, or None."""
         return keras.regularizers.L2(self.weight_decay) if self.weight_decay and kind in self.decay_scope else None
+
+    def he(self) -> keras.Initializer:
+        """Variance 2 / fan-out (arXiv:1502.01852, equation 14), uniform or normal; each call draws anew."""
+        distribution = INITIALIZERS[self.kernel_initializer]
+        return keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution=distribution)
 
     def _ranked(self, kind: str) -> Any:
         return getattr(layers, f"{kind}{self.rank}D")

@@ -36,16 +36,16 @@ def get_spec(name: str) -> Spec | VGGSpec:
 
     >>> get_spec("resnet34").depths
     (3, 4, 6, 3)
-    >>> get_spec("resnet51")  # doctest: +ELLIPSIS
+    >>> get_spec("resnet51")
     Traceback (most recent call last):
     ...
-    ValueError: unknown network 'resnet51'; did you mean resnet50, resnet18, resnet50_v1? list_models() ...
+    ValueError: unknown network 'resnet51'; did you mean resnet50, resnet18, resnet50_v1? list_models() names all.
     """
     if name not in ZOO:
         given = str(name).lower()
         near = [*list_models(f"{given}*"), *difflib.get_close_matches(given, ZOO, n=3, cutoff=0.5)][:3]
         hint = f"did you mean {', '.join(near)}? " if near else ""
-        raise ValueError(f"unknown network {name!r}; {hint}list_models() returns all names.")
+        raise ValueError(f"unknown network {name!r}; {hint}list_models() names all.")
     return ZOO[name]
 
 
@@ -63,10 +63,9 @@ def build(spec: Spec | VGGSpec, **options: Any) -> keras.Model:
         classifier_activation: Activation of the classifier; None for logits (`"softmax"`).
         name: The model's name.
         weight_decay: L2 penalty: weight_decay x (sum of squares) is added to the loss (0). Its gradient is 2 x
-            weight_decay x w, so a paper's or torch's
-            decay of 1e-4 under SGD is `weight_decay=0.5e-4` here. With adaptive optimisers it is not the same as
-            decoupled decay (arXiv:1711.05101):
-            for that leave it at 0 and use `keras.optimizers.AdamW`.
+            weight_decay x w, so a paper's or torch's decay of 1e-4 under SGD is `weight_decay=0.5e-4` here. With
+            adaptive optimisers it is not the same as decoupled decay (arXiv:1711.05101): for that leave it at 0 and use
+            `keras.optimizers.AdamW`.
         decay_scope: Which weights decay, of "kernel", "bias", "gamma", "beta" (`("kernel",)`).
         zero_init_residual: Start every residual branch at zero: its last norm scale, or in order "pre" its last
             convolution (False).
@@ -75,12 +74,13 @@ def build(spec: Spec | VGGSpec, **options: Any) -> keras.Model:
         block_dropout: Rate before the last convolution of each unit, as in wide residual networks (0).
         output_stride: Keep feature maps at this stride, by dilation: 8, 16 or 32 for ImageNet networks (None: no
             dilation).
+        kernel_initializer: `"he_uniform"` or `"he_normal"`, both with variance 2 / fan-out; drawing normal numbers
+            takes twice as long (`"he_uniform"`).
         norm_momentum: Momentum of batch normalisation, in Keras' sense (0.9; torch calls it 0.1).
         norm_epsilon: Added to the variance in every norm (1e-5).
         synchronized: Batch statistics over all replicas (False).
         features_only: Return the stages' outputs instead, a dictionary `{"C2": ..., "C3": ..., ...}` (False). In order
-            "pre" the last one
-            has passed the final norm; the others are the units' raw sums.
+            "pre" the last one has passed the final norm; the others are the units' raw sums.
         dtype: Dtype or policy of every layer, e.g. "mixed_bfloat16" (Keras' global policy); the classifier stays
             float32 under a mixed one.
 
@@ -97,6 +97,10 @@ def build(spec: Spec | VGGSpec, **options: Any) -> keras.Model:
     >>> build(spec, input_shape=(8, 8, 1), classes=3).output_shape
     (None, 3)
     """
+    if not isinstance(spec, Spec | VGGSpec):
+        raise ValueError(
+            f"build takes a Spec, such as get_spec('resnet50'); for a name call create_model; received {spec!r}."
+        )
     _refuse_unknown(options, _option_names(spec))
     return _builder(spec)(spec, **options)
 

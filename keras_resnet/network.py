@@ -8,7 +8,7 @@ import keras
 from keras_resnet.blocks import Unit, residual_unit
 from keras_resnet.ends import as_input, check_options, classifier, finish
 from keras_resnet.layers import LayerFactory, Tensor
-from keras_resnet.spec import Spec
+from keras_resnet.spec import Spec, check_number
 
 
 def build_resnet(
@@ -28,6 +28,7 @@ def build_resnet(
     dropout: float = 0.0,
     block_dropout: float = 0.0,
     output_stride: int | None = None,
+    kernel_initializer: str = "he_uniform",
     norm_momentum: float = 0.9,
     norm_epsilon: float = 1e-5,
     synchronized: bool = False,
@@ -41,14 +42,12 @@ def build_resnet(
         include_top=include_top and not features_only,
         pooling=pooling,
         rates={"dropout": dropout, "block_dropout": block_dropout, "drop_path_rate": drop_path_rate},
+        kernel_initializer=kernel_initializer,
         weight_decay=weight_decay,
         decay_scope=decay_scope,
     )
-    if not (0 <= norm_momentum <= 1 and norm_epsilon > 0):
-        raise ValueError(
-            "norm_momentum must lie in [0, 1] and norm_epsilon must be positive; "
-            f"received norm_momentum={norm_momentum!r}, norm_epsilon={norm_epsilon!r}."
-        )
+    check_number("norm_momentum", norm_momentum, 0, 1)
+    check_number("norm_epsilon", norm_epsilon, 1e-12, 1)
     _check_unit_options(spec, zero_init_residual, drop_path_rate, features_only, pooling)
     make = LayerFactory(
         rank=spec.rank,
@@ -58,6 +57,7 @@ def build_resnet(
         norm_momentum=norm_momentum,
         norm_epsilon=norm_epsilon,
         synchronized=synchronized,
+        kernel_initializer=kernel_initializer,
         weight_decay=weight_decay,
         decay_scope=tuple(decay_scope),
         dtype=dtype,

@@ -29,6 +29,7 @@ _WITHOUT_PRODUCTS = (
     layers.Rescaling,
     layers.Dropout,
 )
+_PRODUCTS = ("Matmul", "Dot", "Einsum", "Tensordot", "Inner", "Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Row:
         return self.layer.split("_")[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Profile:
     """What `profile` returns: rows by layer, their sums, a table to print and CSV to keep.
 
@@ -74,6 +75,10 @@ class Profile:
     name: str
     rows: tuple[Row, ...]
     uncounted: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        unit, word = (1e9, "billion") if self.macs >= 1e8 else (1e6, "million")
+        return f"{self.name}: {self.trainable_params:,} parameters, {self.macs / unit:.2f} {word} multiply-adds"
 
     @property
     def params(self) -> int:
@@ -120,16 +125,16 @@ class Profile:
                 writer.writerow([row.layer, row.kind, _shape(row.output), *astuple(row)[3:]])
 
     def __rich__(self) -> Any:
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        title = f"{self.name}: {self.trainable_params:,} parameters, {self.macs / 1e9:.2f} x 10^9 multiply-adds"
-        table = Table(title=title, show_footer=True)
+        table = Table(title=repr(self), show_footer=True, box=SIMPLE_HEAD, padding=(0, 1))
         table.add_column("layer", "total", no_wrap=True)
-        table.add_column("kind")
+        table.add_column("kind", no_wrap=True)
         table.add_column("output", no_wrap=True)
         table.add_column("parameters", f"{self.trainable_params:,}", justify="right", no_wrap=True)
-        table.add_column("mult-adds, 10^6", _millions(self.macs), justify="right", no_wrap=True)
-        table.add_column("activations, 10^6", _millions(self.activations), justify="right", no_wrap=True)
+        table.add_column("mult-adds, M", _millions(self.macs), justify="right", no_wrap=True)
+        table.add_column("activ., M", _millions(self.activations), justify="right", no_wrap=True)
         for row in self.rows:
             table.add_row(
                 row.layer,
@@ -168,12 +173,13 @@ def profile(model: keras.Model | str, input_shape: tuple[int, ...] | None = None
             return profile(create_model(model, input_shape=input_shape))
     graph = _graph(model)
     if input_shape is not None:
+        _check_shape(graph, tuple(input_shape))
         with weightless(), deep_recursion():
             return profile(keras.models.clone_model(graph, input_tensors=keras.Input(tuple(input_shape))))
     if any(None in tensor.shape[1:] for tensor in keras.tree.flatten(graph.inputs)):
         raise ValueError(f"the input sizes of {model.name} are not known: give input_shape=(height, width, channels).")
     leaves = [(leaf, calls) for leaf, calls in _leaves(graph) if not isinstance(leaf, layers.InputLayer)]
-    rows = tuple(_row(leaf, calls) for leaf, calls in leaves)
+    rows = tuple(_row(leaf, calls) for leaf, calls in leaves if isinstance(leaf, layers.Layer))
     return Profile(model.name, rows, tuple(leaf.name for leaf, _ in leaves if _macs(leaf) is None))
 
 
@@ -211,6 +217,15 @@ def _graph(model: keras.Model) -> keras.Model:
     return model
 
 
+def _check_shape(graph: keras.Model, shape: tuple[int, ...]) -> None:
+    """A network may be counted at another size, but its weights know the number of channels."""
+    if len(graph.inputs) != 1:
+        raise ValueError(f"input_shape is for models of one input; {graph.name} has {len(graph.inputs)}.")
+    own = tuple(graph.inputs[0].shape[1:])
+    if len(shape) != len(own) or shape[-1] != own[-1]:
+        raise ValueError(f"input_shape must fit the model's {own}, other sizes apart; received {shape}.")
+
+
 def _leaves(graph: keras.Model, times: int = 1) -> Iterator[tuple[Any, int]]:
     """The operations of a model in order, each with the number of its calls; those of nested models stand in their
     place."""
@@ -235,7 +250,7 @@ def _row(leaf: Any, calls: int) -> Row:
 
 
 def _macs(leaf: Any) -> int | None:
-    """Multiply-adds of one call; None for a layer with weights that is not known."""
+    """Multiply-adds of one call; None for a layer with weights that is not known, and for products outside layers."""
     if isinstance(leaf, _TRANSPOSED):
         return math.prod(leaf.input.shape[1:-1]) * math.prod(leaf.kernel.shape)
     if isinstance(leaf, _SEPARABLE):
@@ -245,7 +260,9 @@ def _macs(leaf: Any) -> int | None:
         return math.prod(_output(leaf)) * math.prod(leaf.kernel.shape[:-2])
     if isinstance(leaf, (*_CONVOLUTIONS, layers.Dense)):
         return math.prod(_output(leaf)) * math.prod(leaf.kernel.shape[:-1])
-    return 0 if isinstance(leaf, _WITHOUT_PRODUCTS) or not getattr(leaf, "weights", []) else None
+    if not isinstance(leaf, layers.Layer):
+        return None if type(leaf).__name__ in _PRODUCTS else 0
+    return 0 if isinstance(leaf, _WITHOUT_PRODUCTS) or not leaf.weights else None
 
 
 def _output(leaf: Any) -> tuple[int, ...]:

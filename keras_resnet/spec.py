@@ -1,6 +1,7 @@
 """A network as plain data: what a paper's architecture table says, and nothing about training or use."""
 
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_type_hints
 
 GROUP_NORM_GROUPS = 32  # Wu & He 2018 (arXiv:1803.08494), and BiT
@@ -20,12 +21,10 @@ class Spec:
             ResNet-50-2.
         groups: Groups of the bottleneck's 3x3 convolution, the cardinality of ResNeXt (arXiv:1611.05431).
         stem: `"conv7"` (7x7, stride 2), `"conv3"` (3x3, stride 1: CIFAR), `"deep"` (three 3x3, the first with stride 2:
-            ResNet-C,
-            arXiv:1812.01187) or `"dense"` (one fully connected layer: rank 0).
+            ResNet-C, arXiv:1812.01187) or `"dense"` (one fully connected layer: rank 0).
         stem_width: Channels that the stem gives out.
         pool: What follows the stem with stride 2: `"max"` (3x3, padded as torch pads it), `"max_zero"` (padded with
-            zeros: BiT), `"conv"` (a 3x3
-            convolution: ResNet-RS) or `None`.
+            zeros: BiT), `"conv"` (a 3x3 convolution: ResNet-RS) or `None`.
         order: `"post"`: relu(F(x) + x) of 2015; `"pre"`: norm and activation before each convolution
             (arXiv:1603.05027).
         stride_at: Which convolution of a bottleneck carries the stride: `"1x1"` (2015) or `"3x3"` (known as v1.5).
@@ -34,9 +33,8 @@ class Spec:
         bias: Biases on the convolutions that no norm follows, in order "pre": the stem's, the units' last and the
             projections (keras.applications).
         shortcut: `"none"` (a plain network); `"A"` (subsample and pad with zero channels, half on each side: no
-            parameters); `"B"` (1x1 projection where the
-            shape changes); `"C"` (projection in every unit); `"avg"` (as B, with average pooling in place of the
-            stride: ResNet-D).
+            parameters); `"B"` (1x1 projection where the shape changes); `"C"` (projection in every unit); `"avg"` (as
+            B, with average pooling in place of the stride: ResNet-D).
         se: Squeeze-and-excitation, inner width / channels (arXiv:1709.01507): 0 for none, 1/16, or 1/4 in ResNet-RS.
         norm: `"batch"` or `"group"` (32 groups).
         standardize: Weight-standardised convolutions (arXiv:1903.10520), as in BiT.
@@ -104,8 +102,8 @@ class Spec:
             raise ValueError(
                 f"Spec: depths and widths must be of equal length; received depths={self.depths}, widths={self.widths}."
             )
-        if not 0 <= self.se <= 1:
-            raise ValueError(f"Spec: se must lie in [0, 1]; received se={self.se}.")
+        check_number("Spec: se", self.se, 0, 1)
+        check_number("Spec: ratio", self.ratio, 0, 64)
         for width, inner in zip(self.widths, self.inner_widths, strict=True):
             if inner < 1 or abs(width * self.ratio - inner) > 1e-6 or inner % self.groups:
                 raise ValueError(
@@ -194,8 +192,14 @@ class VGGSpec:
 
 def check_counts(name: str, values: tuple[Any, ...]) -> None:
     """Raise ValueError unless every value is a whole number of at least 1 and there is one at all."""
-    if not values or any(isinstance(value, bool) or not isinstance(value, int) or value < 1 for value in values):
+    if not values or any(isinstance(value, bool) or not isinstance(value, Integral) or value < 1 for value in values):
         raise ValueError(f"{name}: whole numbers of at least 1 are needed; received {values}.")
+
+
+def check_number(name: str, value: Any, low: float, high: float) -> None:
+    """Raise ValueError unless the value is a number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= float(value) <= high:
+        raise ValueError(f"{name} must be a number in [{low:g}, {high:g}]; received {value!r}.")
 
 
 def _make_tuples(spec: Spec | VGGSpec) -> None:

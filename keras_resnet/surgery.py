@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_resnet.ends import deep_recursion
+from keras_resnet.spec import check_counts
 
 
 def deepen(model: keras.Model, stage: int, blocks: int = 1, name: str | None = None) -> keras.Model:
@@ -42,8 +43,9 @@ def deepen(model: keras.Model, stage: int, blocks: int = 1, name: str | None = N
     >>> float(np.abs(deep(images) - shallow(images)).max())
     0.0
     """
-    if isinstance(blocks, bool) or not isinstance(blocks, int) or blocks < 1:
-        raise ValueError(f"blocks must be a whole number of at least 1; received {blocks!r}.")
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"deepen takes a keras.Model; received {type(model).__name__}.")
+    check_counts("blocks", (blocks,))
     last = _last_block(model, stage)
     source, end = _identity_unit(model, f"stage{stage}_block{last}_")
     config = model.get_config()

@@ -26,6 +26,7 @@ def build_vgg(
     weight_decay: float = 0.0,
     decay_scope: Collection[str] = ("kernel",),
     dropout: float = 0.5,
+    kernel_initializer: str = "he_uniform",
     dtype: Any = None,
 ) -> keras.Model:
     """Build a VGG network (arXiv:1409.1556, table 1; dropout 0.5 as in its section 3.1); `keras_resnet.build` documents
@@ -36,10 +37,13 @@ def build_vgg(
         include_top=include_top,
         pooling=pooling,
         rates={"dropout": dropout},
+        kernel_initializer=kernel_initializer,
         weight_decay=weight_decay,
         decay_scope=decay_scope,
     )
-    make = LayerFactory(weight_decay=weight_decay, decay_scope=tuple(decay_scope), dtype=dtype)
+    make = LayerFactory(
+        kernel_initializer=kernel_initializer, weight_decay=weight_decay, decay_scope=tuple(decay_scope), dtype=dtype
+    )
     inputs = x = as_input(input_tensor, input_shape, spec.input_shape, rank=2)
     if include_top and None in inputs.shape[1:]:
         raise ValueError(

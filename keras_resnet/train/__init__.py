@@ -1,0 +1,1 @@
+"""What `fit` lacks: choosing a strategy, showing progress, keeping what a run leaves."""

@@ -1,0 +1,90 @@
+"""The first line a newcomer runs, as a process, in a short setting."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "quickstart.py"
+
+
+def run(*flags, cwd):
+    return subprocess.run([sys.executable, str(RECIPE), *flags], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Two virtual devices, a few epochs."""
+    cwd = tmp_path_factory.mktemp("quickstart")
+    process = run("--epochs", "6", "--virtual-devices", "2", "--seed", "3", cwd=cwd)
+    assert process.returncode == 0, process.stderr[-3000:]
+    (folder,) = (cwd / "runs" / "quickstart").iterdir()
+    return process.stdout, folder
+
+
+def test_says_what_it_does_and_ends_with_a_deployed_prediction(finished):
+    said, _ = finished
+    assert "MirroredStrategy: the CPU stands in for 2 devices, as asked" in said
+    assert "172,218 parameters" in said
+    assert "test accuracy" in said
+    assert "the exported model says that example.png is a" in said
+
+
+def test_learns(finished):
+    with (finished[1] / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert float(rows[-1]["val_accuracy"]) > 0.85  # after six epochs; the README states the forty
+
+
+def test_leaves_a_whole_run(finished):
+    folder = finished[1]
+    record = json.loads((folder / "config.json").read_text())
+    assert record["config"]["seed"] == 3
+    assert record["config"]["virtual_devices"] == 2
+    assert "MirroredStrategy" in record["strategy"]
+    assert list((folder / "tensorboard").rglob("events.out.tfevents.*"))
+    for picture in ("curves.png", "predictions.png"):
+        with Image.open(folder / picture) as image:
+            assert min(image.size) > 400
+            assert len(np.unique(np.asarray(image.convert("L")))) > 50
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_keras_and_saved_model_agree_on_bytes(finished):
+    folder = finished[1]
+    model = keras.models.load_model(folder / "model.keras")
+    serve = tf.saved_model.load(str(folder / "export" / "1")).signatures["serving_default"]
+    png = (folder / "example.png").read_bytes()
+    pixels = tf.io.decode_png(png)
+    jpeg = tf.io.encode_jpeg(pixels, quality=100).numpy()
+    answer = serve(image_bytes=tf.constant([png, jpeg]))
+    expected = model(((tf.cast(pixels, tf.float32) / 255 - 0.31) / 0.38)[None]).numpy()[0]
+    np.testing.assert_allclose(answer["scores"][0], expected, atol=1e-5)
+    assert answer["class_ids"][0, 0] == expected.argmax()
+    assert answer["classes"][0, 0].numpy().decode() == str(expected.argmax())
+    assert answer["valid"].numpy().all()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--epochs", "0"], "epochs must be at least 1"),
+        (["--epoch", "3"], "Perhaps you meant"),
+        (["--virtual-devices", "1"], "received 1"),
+        (["--out", "/dev/null/runs"], "cannot make the run's folder"),
+    ],
+)
+def test_a_user_s_mistake_is_one_clear_line(flags, said, tmp_path):
+    process = run(*flags, cwd=tmp_path)
+    assert process.returncode == 2
+    assert said in " ".join(process.stderr.split())
+    assert "Traceback" not in process.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,34 @@
+"""What the README says is so."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_networks_is_the_zoo():
+    networks = runpy.run_path(str(ROOT / "docs" / "networks.py"))
+    assert networks["BEGIN"] + networks["table"]() + networks["END"] in README
+
+
+def test_the_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pixels = tf.random.stateless_uniform((300, 400, 3), (0, 1), 0, 256, tf.int32)
+    (tmp_path / "photo.jpg").write_bytes(tf.io.encode_jpeg(tf.cast(pixels, tf.uint8)).numpy())
+    namespace = {}
+    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    assert len(blocks) >= 4
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), namespace)
+    assert namespace["answer"]["valid"].numpy().all()
+    assert namespace["deeper"].output_shape == (None, 2048)
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!http)([^)#]+)\)", README))
+def test_links_lead_somewhere(path):
+    assert (ROOT / path).exists()
