@@ -137,21 +137,23 @@ def _create(network: str, *, weights: str | None = None, **options: Any) -> kera
     spec_fields = {field.name for field in fields(spec)} - shared
     _refuse_unknown(options, [*_option_names(spec), *sorted(spec_fields)])
     spec = replace(spec, **{key: value for key, value in options.items() if key in spec_fields})
-    from keras_resnet.weights import load_weights
-
-    tag = _pretrained(network, weights)
+    tag = None if weights is None else _pretrained(network, weights)
     if tag is not None and options.get("classes") is None:
         options["classes"] = tag.classes
     model = build(spec, **{key: value for key, value in options.items() if key not in spec_fields})
+    if weights is None:
+        return model
+    from keras_resnet.weights import load_weights
+
     if tag is not None:
         load_weights(model, tag.tag, skip_head=options["classes"] != tag.classes)
-    elif weights is not None:
+    else:
         load_weights(model, weights)
     return model
 
 
-def _pretrained(network: str, weights: str | None) -> Any:
-    """The entry of a tag, `"imagenet"` among them; None for a file or random weights.
+def _pretrained(network: str, weights: str) -> Any:
+    """The entry of a tag, `"imagenet"` among them; None for a file.
 
     Raises:
         ValueError: for a tag of another network.
