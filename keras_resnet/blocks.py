@@ -78,6 +78,7 @@ def _branch(x: Tensor, spec: Spec, unit: Unit, make: LayerFactory) -> Tensor:
             strides=1 if spec.blur else conv.strides,
             dilation=conv.dilation,
             groups=conv.groups,
+            use_bias=last and spec.bias,
             zero_init=last and pre and unit.zero_init,
             name=f"{unit.name}_conv{index + 1}",
         )
@@ -103,10 +104,12 @@ def _shortcut(x: Tensor, shared: Tensor, spec: Spec, unit: Unit, make: LayerFact
     if not changes and spec.shortcut != "C":
         return x
     strides = unit.strides
+    if spec.stride_in == "last" and x.shape[-1] == unit.width:
+        return make.average_pool(x, 1, strides, name=f"{unit.name}_shortcut_pool") if strides > 1 else x
     if spec.shortcut == "avg" and (strides > 1 or unit.dilation > 1):
         shared = make.average_pool(shared, 2, strides, name=f"{unit.name}_shortcut_pool")
         strides = 1
-    shared = make.conv(shared, unit.width, 1, strides=strides, name=f"{unit.name}_shortcut_conv")
+    shared = make.conv(shared, unit.width, 1, strides=strides, use_bias=spec.bias, name=f"{unit.name}_shortcut_conv")
     return shared if spec.order == "pre" else make.norm(shared, name=f"{unit.name}_shortcut_norm")
 
 

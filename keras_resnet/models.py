@@ -110,7 +110,9 @@ def create_model(name: str, *, weights: str | None = None, **options: Any) -> ke
 
     Args:
         name: One of `list_models()`.
-        weights: None for random weights, or the path of a `.weights.h5` file that this model saved (None).
+        weights: None for random weights; "imagenet" for the best open ones; a tag such as "resnet50.tv2_in1k"; or the
+            path of a file from anywhere, which `load_weights` recognises (None). With a tag, `classes` defaults to the
+            tag's; another number of classes keeps everything but the head.
         **options: Those of `build`; and any field of Spec, which then replaces the table's value, e.g. `shortcut="A"`
             or `activation="silu"`.
 
@@ -135,10 +137,35 @@ def _create(network: str, *, weights: str | None = None, **options: Any) -> kera
     spec_fields = {field.name for field in fields(spec)} - shared
     _refuse_unknown(options, [*_option_names(spec), *sorted(spec_fields)])
     spec = replace(spec, **{key: value for key, value in options.items() if key in spec_fields})
+    tag = None if weights is None else _pretrained(network, weights)
+    if tag is not None and options.get("classes") is None:
+        options["classes"] = tag.classes
     model = build(spec, **{key: value for key, value in options.items() if key not in spec_fields})
-    if weights is not None:
-        model.load_weights(weights)
+    if weights is None:
+        return model
+    from keras_resnet.weights import load_weights
+
+    if tag is not None:
+        load_weights(model, tag.tag, skip_head=options["classes"] != tag.classes)
+    else:
+        load_weights(model, weights)
     return model
+
+
+def _pretrained(network: str, weights: str) -> Any:
+    """The entry of a tag, `"imagenet"` among them; None for a file.
+
+    Raises:
+        ValueError: for a tag of another network.
+    """
+    from keras_resnet.weights import hub
+
+    tag = hub.best_tag(network) if weights == "imagenet" else weights
+    if tag not in hub.TAGS:
+        return None
+    if hub.TAGS[tag].network != network:
+        raise ValueError(f"{tag} holds weights of {hub.TAGS[tag].network}; received weights={weights!r} for {network}.")
+    return hub.TAGS[tag]
 
 
 def _builder(spec: Spec | VGGSpec) -> Callable[..., keras.Model]:

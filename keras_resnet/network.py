@@ -129,7 +129,7 @@ def _stem(x: Tensor, spec: Spec, make: LayerFactory) -> Tensor:
             x = make.conv(x, filters, 3, strides=strides, name=f"stem_conv{index}")
     else:
         size, strides = (7, 2) if spec.stem == "conv7" else (3, 1)
-        x = make.conv(x, width, size, strides=strides, name="stem_conv")
+        x = make.conv(x, width, size, strides=strides, use_bias=spec.bias, name="stem_conv")
     if spec.order == "post":
         x = make.norm_act(x, prefix="stem", suffix="3" if spec.stem == "deep" else "")
     return _stem_pool(x, spec, make)
@@ -155,12 +155,16 @@ def _units(
     total, before, dilation_before = sum(spec.depths), 0, 1
     for stage, depth in enumerate(spec.depths):
         stride, dilation = strides[stage]
+        if spec.stride_in == "last":
+            stride = strides[stage + 1][0] if stage + 1 < len(strides) else 1
+            dilation_before = dilation
+        strided = 0 if spec.stride_in == "first" else depth - 1
         yield [
             Unit(
                 name=f"stage{stage + 1}_block{index + 1}",
                 width=spec.widths[stage],
                 inner_width=spec.inner_widths[stage],
-                strides=stride if index == 0 else 1,
+                strides=stride if index == strided else 1,
                 dilation=dilation,
                 first_dilation=dilation if index else dilation_before,
                 dropout=dropout,

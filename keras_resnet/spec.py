@@ -28,6 +28,10 @@ class Spec:
         order: `"post"`: relu(F(x) + x) of 2015; `"pre"`: norm and activation before each convolution
             (arXiv:1603.05027).
         stride_at: Which convolution of a bottleneck carries the stride: `"1x1"` (2015) or `"3x3"` (known as v1.5).
+        stride_in: Which unit of a stage halves the size: the `"first"`, or the `"last"` of the stage before, as in the
+            pre-activation networks of keras.applications, whose shortcut there is the subsampled input.
+        bias: Biases on the convolutions that no norm follows, in order "pre": the stem's, the units' last and the
+            projections (keras.applications).
         shortcut: `"none"` (a plain network); `"A"` (subsample and pad with zero channels, half on each side: no
             parameters); `"B"` (1x1 projection where the shape changes); `"C"` (projection in every unit); `"avg"` (as
             B, with average pooling in place of the stride: ResNet-D).
@@ -67,6 +71,8 @@ class Spec:
     pool: Literal["max", "max_zero", "conv", None] = "max"
     order: Literal["post", "pre"] = "post"
     stride_at: Literal["1x1", "3x3"] = "3x3"
+    stride_in: Literal["first", "last"] = "first"
+    bias: bool = False
     shortcut: Literal["none", "A", "B", "C", "avg"] = "B"
     se: float = 0.0
     norm: Literal["batch", "group"] = "batch"
@@ -116,6 +122,10 @@ class Spec:
                 'Spec: a basic block has ratio=1, groups=1 and stride_at="3x3"; '
                 f"received ratio={self.ratio}, groups={self.groups}, stride_at={self.stride_at!r}."
             )
+        if self.bias and self.order == "post":
+            raise ValueError('Spec: bias=True is for order="pre": in order "post" a norm follows every convolution.')
+        if self.stride_in == "last" and self.shortcut not in ("none", "B"):
+            raise ValueError(f'Spec: stride_in="last" goes with shortcut "B" or "none"; received {self.shortcut!r}.')
         if self.shortcut == "A":
             steps = [wide - narrow for narrow, wide in zip((self.stem_width, *self.widths), self.widths, strict=False)]
             if any(step < 0 or step % 2 for step in steps):

@@ -41,6 +41,11 @@ def _bit(spec: Spec, factor: int) -> Spec:
     )
 
 
+def _keras_v2(spec: Spec) -> Spec:
+    """The pre-activation networks of keras.applications, which differ from those of arXiv:1603.05027."""
+    return replace(spec, order="pre", pool="max_zero", stride_in="last", bias=True)
+
+
 def _cifar(units: int, **changes: object) -> Spec:
     """The CIFAR networks of arXiv:1512.03385, section 4.2: three stages of `units` basic units, depth 6 x units + 2,
     shortcut A."""
@@ -106,6 +111,10 @@ ZOO: dict[str, Spec | VGGSpec] = {
     "resnetv2_101": replace(_r101, order="pre"),  # 44,541,480
     "resnetv2_152": replace(_r152, order="pre"),  # 60,185,128
     "resnetv2_200": replace(_r200, order="pre"),  # 64,666,152
+    # keras.applications' form of it: the stride in a stage's last unit, biases, zeros around the max-pooling
+    "resnetv2_50_keras": _keras_v2(_r50),  # 25,568,360
+    "resnetv2_101_keras": _keras_v2(_r101),  # 44,577,896
+    "resnetv2_152_keras": _keras_v2(_r152),  # 60,236,904
     # Wide Residual Networks, arXiv:1605.07146
     "wide_resnet50_2": replace(_r50, ratio=1 / 2),  # 68,883,240
     "wide_resnet101_2": replace(_r101, ratio=1 / 2),  # 126,886,696
