@@ -25,7 +25,7 @@ LAYERS = [
     ["cli"],
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
-CORE = ["spec", "zoo", "layers", "blocks", "ends", "network", "vgg", "models", "profile", "surgery", "weights"]
+CORE = ["spec", "zoo", "layers", "blocks", "ends", "network", "vgg", "models", "profile", "surgery"]
 
 
 def imports(path):

@@ -1,7 +1,6 @@
 """Every named network: counted against sources outside this project, run, differentiated, saved and reopened."""
 
 import csv
-import functools
 import itertools
 import json
 import math
@@ -19,7 +18,7 @@ import keras_resnet as kr
 from keras_resnet import zoo
 from keras_resnet.profile import profile
 from keras_resnet.zoo import ZOO
-from tests.conftest import gradients, images, is_plain_keras, small
+from tests.conftest import counted_by_name, gradients, images, is_plain_keras, small
 
 ORACLES = Path(__file__).parent.parent / "oracles"
 
@@ -54,11 +53,6 @@ CIFAR_MILLIONS = {  # arXiv:1512.03385 table 6; arXiv:1605.07146 table 4; arXiv:
 
 # Small forms of every network of the table: 18 and 34 differ in depth alone, and are one kind.
 KINDS = {small(spec): name for name, spec in reversed(ZOO.items())}
-
-
-@functools.cache
-def counted_by_name(name):
-    return profile(name)
 
 
 @pytest.mark.parametrize("name", PEERS)
