@@ -4,12 +4,11 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_resnet.data.preprocess import Preprocessing
+from keras_resnet.export.signatures import Endpoints
 
 
 def export_saved_model(
@@ -23,10 +22,18 @@ def export_saved_model(
 ) -> Path:
     """Write `<directory>/<version>/`, ready for TensorFlow Serving; it appears under that name only when whole.
 
-    Its signature `serving_default` takes `image_bytes`, string `(batch,)`: PNG, JPEG, BMP, or a GIF's first frame. It
-    gives `scores` float32 `(batch, classes)`, `class_ids` int32, `classes` string and `top_scores` float32
-    `(batch, top_k)`, best first, and `valid` bool `(batch,)`: an image that cannot be decoded has False there and zeros
-    in `scores`; it does not harm the others.
+    Signatures, whose inputs and outputs carry the names given here:
+
+    - `serving_default`: `image_bytes`, string `(batch,)`: PNG, JPEG, BMP, or a GIF's first frame. Gives `scores`
+      float32 `(batch, classes)`, `class_ids` int32, `classes` string and `top_scores` float32 `(batch, top_k)`, best
+      first, and `valid` bool `(batch,)`: an image that cannot be decoded, or claims more than 67 million pixels, has
+      False there and zeros in `scores`; it does not harm the others.
+    - `predict_images`: `images`, uint8 `(batch, height, width, channels)` of any size. The same without `valid`.
+    - `predict_tensor`: `tensor`, float32, preprocessed already. The same without `valid`.
+    - `features`: `image_bytes`. Gives `features` float32 `(batch, width of the classifier's input)` and `valid`.
+    - `tf_example`: `examples`, serialized tf.Example with the feature `image/encoded`. As `serving_default`.
+
+    The labels lie in `assets/labels.txt` as well, one a line.
 
     Args:
         model: A classifier that gives probabilities, `(batch, *preprocessing.size, channels)` to `(batch, classes)`.
@@ -40,23 +47,26 @@ def export_saved_model(
         The version's folder.
 
     Raises:
-        ValueError: for labels that are not as many as the classes, or a version that exists or is below 1.
+        ValueError: for labels that are not as many as the classes, preprocessing to another size than the model's, or a
+            version that exists or is below 1.
     """
     classes = model.output_shape[-1]
     names = [str(number) for number in range(classes)] if labels is None else list(labels)
     if len(names) != classes:
         raise ValueError(f"labels must name each of the {classes} classes; received {len(names)} names.")
+    given = (*preprocessing.size, preprocessing.channels)
+    if any(size not in (None, have) for size, have in zip(model.input_shape[1:], given, strict=True)):
+        raise ValueError(f"preprocessing gives {given}, the model takes {model.input_shape[1:]}.")
     target = _version_folder(Path(directory), version)
     staged = target.with_name(f".{target.name}.{os.getpid()}")
     archive = keras.export.ExportArchive()
     archive.track(model)
-    archive.add_endpoint(
-        name="serving_default",
-        fn=_bytes_endpoint(model, preprocessing, names, min(top_k, classes)),
-        input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")],
-    )
+    for name, (function, spec) in Endpoints(model, preprocessing, names, min(top_k, classes)).all().items():
+        archive.add_endpoint(name=name, fn=function, input_signature=[spec])
     try:
         archive.write_out(str(staged), verbose=False)
+        (staged / "assets").mkdir(exist_ok=True)
+        (staged / "assets" / "labels.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
         staged.rename(target)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
@@ -73,49 +83,3 @@ def _version_folder(directory: Path, version: int | None) -> Path:
             f"version must be a new number, at least 1; received {version}, {directory} holds {sorted(taken)}."
         )
     return directory / str(version)
-
-
-def _bytes_endpoint(model: keras.Model, preprocessing: Preprocessing, names: list[str], top_k: int) -> Any:
-    def serve(image_bytes: Any) -> dict[str, Any]:
-        images, valid = decode_batch(image_bytes, preprocessing)
-        # Some kernels refuse an empty batch, which a server may be sent: one zero image goes through, and is cut off.
-        images = tf.cond(tf.size(valid) > 0, lambda: images, lambda: tf.zeros((1, *images.shape[1:])))
-        scores = tf.cast(model(images, training=False), tf.float32)[: tf.size(valid)]
-        scores = tf.where(valid[:, None], scores, 0.0)
-        top_scores, class_ids = tf.math.top_k(scores, top_k)
-        classes = tf.gather(tf.constant(names), class_ids)
-        return {"scores": scores, "class_ids": class_ids, "classes": classes, "top_scores": top_scores, "valid": valid}
-
-    return serve
-
-
-def decode_batch(image_bytes: Any, preprocessing: Preprocessing) -> tuple[Any, Any]:
-    """Decode and preprocess what can be decoded.
-
-    A graph cannot catch an error of one operation; a tf.data pipeline inside it can leave out the elements that fail.
-    The others are batched with their positions and put back in place.
-
-    Args:
-        image_bytes: string `(batch,)`.
-        preprocessing: Size, mean and deviation.
-
-    Returns:
-        Images, float32 `(batch, height, width, channels)`, zeros where decoding failed; and whether it succeeded, bool
-        `(batch,)`.
-    """
-    count = tf.shape(image_bytes)[0]
-    shape = (*preprocessing.size, preprocessing.channels)
-
-    def decode(position: Any, content: Any) -> tuple[Any, Any]:
-        image = tf.io.decode_image(content, channels=preprocessing.channels, expand_animations=False)
-        image.set_shape([None, None, preprocessing.channels])
-        return position, preprocessing(image)
-
-    # A last, empty image stands at position `count`, so that there is always one to batch; it is cut off again.
-    empty = tf.data.Dataset.from_tensors((count, tf.zeros(shape)))
-    decoded = tf.data.Dataset.from_tensor_slices((tf.range(count), image_bytes)).map(decode).ignore_errors()
-    batches = decoded.concatenate(empty).batch(tf.cast(count + 1, tf.int64))
-    positions, images = batches.get_single_element()
-    images = tf.scatter_nd(positions[:, None], images, tf.concat([[count + 1], shape], axis=0))[:count]
-    valid = tf.scatter_nd(positions[:, None], tf.ones_like(positions), [count + 1])[:count] > 0
-    return tf.ensure_shape(images, (None, *shape)), valid
