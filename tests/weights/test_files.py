@@ -233,6 +233,15 @@ def test_training_checkpoints_are_unwrapped(wrapper: str, tmp_path: Path) -> Non
     assert np.array_equal(arrays["fc.weight"], np.ones((2, 2), "float32"))
 
 
+def test_a_checkpoint_without_tensors(model: keras.Model, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    for content in ({"epoch": 3}, {0: {"momentum": 1.0}}, [1, 2]):
+        torch.save(content, tmp_path / "odd.pth")
+        refused(model, tmp_path / "odd.pth", "no arrays|not a dictionary")
+    torch.save({0: torch.ones(2)}, tmp_path / "odd.pth")
+    refused(model, tmp_path / "odd.pth", "none of the known layouts")
+
+
 def test_saving_is_atomic(model: keras.Model, saved: Path, monkeypatch: Any) -> None:
     """A crash at the last moment leaves the old file, and nothing else."""
     before = saved.read_bytes()
