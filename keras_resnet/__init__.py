@@ -36,7 +36,7 @@ from keras_resnet.models import (
 )
 from keras_resnet.profile import profile, weightless
 from keras_resnet.spec import Spec, VGGSpec
-from keras_resnet.surgery import deepen
+from keras_resnet.surgery import deepen, fold_batchnorm
 from keras_resnet.weights import Loaded, WeightsError, load_weights, save_weights
 
 __version__ = "0.1.0"

@@ -1,5 +1,6 @@
 """What all tests share: quiet logs and the backend's gradient."""
 
+import functools
 import os
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_resnet import Spec, VGGSpec
+from keras_resnet import Spec, VGGSpec, profile
 
 collect_ignore_glob = ["oracles/*"]  # scripts that need what the tests do not
 
@@ -32,6 +33,12 @@ def small(spec):
         stem_width=base,
         input_shape=(*((36,) * spec.rank), *spec.input_shape[-1:]),
     )
+
+
+@functools.cache
+def counted_by_name(name):
+    """The profile of a named network, counted once in a session."""
+    return profile(name)
 
 
 def is_plain_keras(spec):

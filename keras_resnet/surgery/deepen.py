@@ -1,13 +1,12 @@
-"""Changing a built network without changing its function."""
+"""A deeper network that computes the same: the existence argument of arXiv:1512.03385 as a function."""
 
-import copy
 import re
 from typing import Any
 
 import keras
 
-from keras_resnet.ends import deep_recursion
 from keras_resnet.spec import check_counts
+from keras_resnet.surgery.graph import rebuild, renamed
 
 
 def deepen(model: keras.Model, stage: int, blocks: int = 1, name: str | None = None) -> keras.Model:
@@ -55,16 +54,15 @@ def deepen(model: keras.Model, stage: int, blocks: int = 1, name: str | None = N
     tail = end
     for block in range(last + 1, last + 1 + blocks):
         names = {entry["name"]: entry["name"].replace(f"_block{last}_", f"_block{block}_") for entry in unit}
-        added += [_start_as_identity(_renamed(entry, {**names, source: tail}), unit, names) for entry in unit]
+        added += [_start_as_identity(renamed(entry, {**names, source: tail}), unit, names) for entry in unit]
         tail = names[end]
-    moved = {key: _renamed(value, {end: tail}) for key, value in config.items() if key != "layers"}
+    moved = {key: renamed(value, {end: tail}) for key, value in config.items() if key != "layers"}
     config = {
         **moved,
-        "layers": unit + added + [_renamed(entry, {end: tail}) for entry in rest],
+        "layers": unit + added + [renamed(entry, {end: tail}) for entry in rest],
         "name": name or model.name,
     }
-    with deep_recursion():
-        deeper = type(model).from_config(config)
+    deeper = rebuild(model, config)
     for layer in model.layers:
         deeper.get_layer(layer.name).set_weights(layer.get_weights())
     return deeper
@@ -112,18 +110,3 @@ def _start_as_identity(entry: dict[str, Any], unit: list[dict[str, Any]], names:
     if entry["name"] == names[last]:
         entry["config"][weight] = zeros
     return entry
-
-
-def _renamed(value: Any, names: dict[str, str]) -> Any:
-    """A deep copy of a piece of a model's config in which operations, and the tensors that they give out, carry new
-    names."""
-    if isinstance(value, dict):
-        value = {key: _renamed(item, names) for key, item in value.items()}
-        if "inbound_nodes" in value and value["name"] in names:
-            value["name"] = value["config"]["name"] = names[value["name"]]
-        return value
-    if isinstance(value, list | tuple):
-        if len(value) == 3 and isinstance(value[0], str) and value[0] in names:  # [operation, node, output]: a tensor
-            return [names[value[0]], *value[1:]]
-        return [_renamed(item, names) for item in value]
-    return copy.deepcopy(value)
