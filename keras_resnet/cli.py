@@ -78,11 +78,13 @@ def evaluate(options: argparse.Namespace) -> int:
     preprocessing = _preprocessing(options)
     model = _model(options, options.weights, preprocessing)
     examples: Any
-    if options.data in evaluation.TFDS_NAMES:
+    if options.data in evaluation.TFDS_SPLITS:
         examples, classes, total = evaluation.tfds_examples(options.data, options.split, options.data_dir)
     else:
         examples, classes = evaluation.folder_examples(_folder(options.data), model.output_shape[-1])
         total = len(examples)
+    if len(classes) != model.output_shape[-1]:
+        raise ValueError(f"{options.data} has {len(classes)} classes, {options.name} {model.output_shape[-1]}.")
     progress = track(examples, "evaluating", total=total, disable=not sys.stderr.isatty())
     report = evaluation.evaluate(model, progress, preprocessing, classes, options.batch_size)
     if report.images:
@@ -103,6 +105,8 @@ def predict(options: argparse.Namespace) -> int:
     preprocessing = _preprocessing(options)
     model = _model(options, options.weights, preprocessing)
     paths = [path for given in options.images for path in _images(Path(given), evaluation.SUFFIXES)]
+    if not paths:
+        raise ValueError(f"no images in {', '.join(options.images)}.")
     outputs = model.output_shape[-1]
     names = [name for _, name in class_names()] if outputs == 1000 else [f"class {label}" for label in range(outputs)]
     broken: list[tuple[str, str]] = []
@@ -207,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data", required=True, help="cifar10, cifar100, imagenet2012, or a folder of class folders"
     )
     measurement.add_argument("--data-dir", help="where TFDS keeps its data sets")
-    measurement.add_argument("--split", default="test", help="split of a TFDS data set (test)")
+    measurement.add_argument("--split", help="split of a TFDS data set (test; validation of imagenet2012)")
 
     prediction = command("predict", predict, "Name the likeliest classes of images.")
     prediction.add_argument("name", help="network, such as resnet50")

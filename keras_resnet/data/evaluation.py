@@ -14,7 +14,7 @@ from keras_resnet.data.imagenet import class_names
 from keras_resnet.data.preprocess import Preprocessing
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
-TFDS_NAMES = ("cifar10", "cifar100", "imagenet2012")
+TFDS_SPLITS = {"cifar10": "test", "cifar100": "test", "imagenet2012": "validation"}  # that accuracy is reported on
 
 
 class Example(NamedTuple):
@@ -130,7 +130,7 @@ def folder_examples(folder: Path, outputs: int) -> tuple[list[Example], tuple[st
     are ImageNet's.
 
     Raises:
-        ValueError: for a folder that holds no such thing, or another number of classes than the model tells apart.
+        ValueError: for a folder that holds no such thing.
     """
     names = sorted(path.name for path in folder.iterdir() if path.is_dir())
     wordnet = {identifier: label for label, (identifier, _) in enumerate(class_names())}
@@ -138,8 +138,6 @@ def folder_examples(folder: Path, outputs: int) -> tuple[list[Example], tuple[st
         labels, classes = wordnet, tuple(name for _, name in class_names())
     else:
         labels, classes = {name: label for label, name in enumerate(names)}, tuple(names)
-    if len(classes) != outputs:
-        raise ValueError(f"{folder} has {len(classes)} class folders, the model tells {outputs} classes apart.")
     examples = [
         Example(str(path), path, labels[name])
         for name in names
@@ -151,11 +149,19 @@ def folder_examples(folder: Path, outputs: int) -> tuple[list[Example], tuple[st
     return examples, classes
 
 
-def tfds_examples(name: str, split: str, data_dir: str | None) -> tuple[Iterator[Example], tuple[str, ...], int]:
-    """A data set of TFDS with its class names and size; downloaded where it is not there yet."""
+def tfds_examples(name: str, split: str | None, data_dir: str | None) -> tuple[Iterator[Example], tuple[str, ...], int]:
+    """A data set of TFDS with its class names and size; downloaded where it is not there yet.
+
+    Raises:
+        ValueError: where it cannot be had, or has no such split.
+    """
     import tensorflow_datasets as tfds
 
-    dataset, info = tfds.load(name, split=split, data_dir=data_dir, as_supervised=True, with_info=True)
+    split = split or TFDS_SPLITS[name]
+    try:
+        dataset, info = tfds.load(name, split=split, data_dir=data_dir, as_supervised=True, with_info=True)
+    except Exception as error:  # of a download, of a missing manual download, of an unknown split
+        raise ValueError(f"{name} ({split}) cannot be had: {type(error).__name__}: {str(error)[:200]}") from error
     examples = (
         Example(f"{name} {split} {index}", image, int(label))
         for index, (image, label) in enumerate(tfds.as_numpy(dataset))

@@ -58,6 +58,8 @@ def read_arrays(path: str | os.PathLike[str], sha256: str | None = None) -> Arra
         raise WeightsError(f"{path}: {error}") from None
     except Exception as error:  # readers of three libraries, fed with anything
         raise WeightsError(f"{path}: damaged or truncated ({type(error).__name__}: {error}).") from error
+    if not arrays:
+        raise WeightsError(f"{path}: holds no arrays.")
     return {_without_prefix(name): _widened(array) for name, array in arrays.items()}
 
 
@@ -225,7 +227,7 @@ def _read_torch(path: Path) -> Arrays:
     import torch
 
     loaded = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: _from_torch(value) for name, value in _unwrapped(loaded).items() if isinstance(value, torch.Tensor)}
+    return {str(name): _from_torch(value) for name, value in _unwrapped(loaded).items() if torch.is_tensor(value)}
 
 
 def _torch_is_safe() -> bool:

@@ -19,6 +19,7 @@ from keras_resnet.weights.layouts.base import Layout
 HEAD = "predictions"
 _STEMS = ("stem_conv", "stem_conv1")
 _COUNTERS = re.compile(r"(^|\.)num_batches_tracked$")  # torch counts training steps in every batch norm
+_SUFFIXES = (".safetensors", ".npz", ".h5", ".pth", ".th", ".pt", ".bin")  # that mark a file of weights in a folder
 _SHOWN = 8  # names in a message
 
 Variables = dict[tuple[str, str], Any]  # (layer, variable) -> keras.Variable
@@ -104,9 +105,6 @@ def locate(source: str | os.PathLike[str]) -> Path:
     if not path.exists() and path.suffix not in _SUFFIXES:
         raise WeightsError(f"{source}: neither a file nor a pretrained tag; {hub.nearest(str(source))}")
     return path
-
-
-_SUFFIXES = (".safetensors", ".npz", ".h5", ".pth", ".th", ".pt", ".bin")
 
 
 def save_weights(model: keras.Model, path: str | os.PathLike[str], layout: str = "keras_resnet") -> None:

@@ -1,8 +1,7 @@
 """The table of differences that `pytest tests/parity -s` prints."""
 
 from collections.abc import Iterator
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,13 @@ import pytest
 from tests.peers import timm, torch, torchvision  # noqa: F401
 
 ROWS: list[tuple[str, str, float]] = []
+
+
+def installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +33,7 @@ def record() -> Iterator[Any]:
 
     yield compare
     packages = ("keras", "tensorflow", "torch", "torchvision", "timm", "keras-hub")
-    print("\n\n" + ", ".join(f"{name} {version(name)}" for name in packages if find_spec(name.replace("-", "_"))))
+    print("\n\n" + ", ".join(f"{name} {installed(name)}" for name in packages))
     print("\n| peer | network | max abs difference / max abs logit |\n|-|-|-|")
     for peer, network, difference in ROWS:
         print(f"| {peer} | {network} | {difference:.1e} |")

@@ -84,6 +84,13 @@ def test_evaluate_a_folder(capsys: Any, weights: Path, folder: Path) -> None:
     assert "class3" in out
 
 
+def test_evaluate_another_number_of_classes(capsys: Any, weights: Path, folder: Path) -> None:
+    (folder / "class10").mkdir()
+    status, _, err = run(capsys, "evaluate", NET, "--weights", weights, "--data", folder)
+    assert status == 2
+    assert "has 11 classes, cifar_resnet20 10" in err
+
+
 def test_evaluate_counts_broken_images_nowhere(capsys: Any, weights: Path, folder: Path) -> None:
     image = folder / "class3" / "0.png"
     image.write_bytes(image.read_bytes()[:200])
@@ -125,11 +132,14 @@ def test_grey_palette_and_alpha_images(capsys: Any, weights: Path, tmp_path: Pat
         (["info", "resnet18", "--input-size", "0"], "input_shape"),
         (["predict", "dense_resnet", "--weights", "WEIGHTS", "a.png"], "not for images"),
         (["predict", NET, "--weights", "WEIGHTS", "a.png", "--input-size", "-1"], "size"),
+        (["predict", NET, "--weights", "WEIGHTS", "EMPTY"], "no images"),
+        (["evaluate", NET, "--weights", "WEIGHTS", "--data", "cifar10", "--classes", "9"], "skip_head"),
+        (["evaluate", NET, "--weights", "WEIGHTS", "--data", "imagenet2012", "--data-dir", "EMPTY"], "cannot be had"),
         (["list", "alexnet*"], "no network matches"),
         (["convert", "absent.pth", "out.safetensors", "--model", "resnet18"], "no such file"),
         (["evaluate", NET, "--weights", "absent.h5", "--data", "."], "no such file"),
         (["evaluate", NET, "--weights", "WEIGHTS", "--data", "nowhere"], "neither a folder nor one of"),
-        (["evaluate", NET, "--weights", "WEIGHTS", "--data", "EMPTY"], "0 class folders"),
+        (["evaluate", NET, "--weights", "WEIGHTS", "--data", "EMPTY"], "holds no images"),
         (["predict", NET, "--weights", "WEIGHTS", "a.png", "--crop-pct", "2"], "crop_pct"),
         (["predict", NET, "--weights", "resnet50.tv9_in1k", "a.png"], "did you mean"),
         (["predict", "resnet18", "--weights", "resnet50.tv2_in1k", "a.png"], "resnet50"),

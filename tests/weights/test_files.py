@@ -8,6 +8,7 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,22 @@ def test_pickle_inside_torch_and_npz(model: keras.Model, tmp_path: Path, monkeyp
     assert not Path("pickle-ran").exists()
 
 
-def test_torch_file_without_a_safe_torch(model: keras.Model, tmp_path: Path, monkeypatch: Any) -> None:
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    torch.save({"a": torch.zeros(1)}, tmp_path / "weights.pth")
-    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.9.1")
-    refused(model, tmp_path / "weights.pth", "torch >= 2.10.*safetensors.torch")
+@pytest.mark.parametrize("version", ["2.9.1", None])
+def test_torch_file_without_a_safe_torch(
+    version: str | None, model: keras.Model, tmp_path: Path, monkeypatch: Any
+) -> None:
+    def installed(package: str) -> str:
+        if version is None:
+            raise PackageNotFoundError(package)
+        return version
+
+    monkeypatch.setattr("importlib.metadata.version", installed)
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("weights/data.pkl", pickle.dumps(Payload()))
+    refused(model, path, r"torch >= 2\.10.*safetensors\.torch")
+    path.write_bytes(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + bytes(40))  # torch before its zip files
+    refused(model, path, r"torch >= 2\.10.*safetensors\.torch")
 
 
 def header_file(path: Path, header: dict[str, Any], data: bytes = bytes(16), length: int | None = None) -> Path:
@@ -231,6 +243,15 @@ def test_training_checkpoints_are_unwrapped(wrapper: str, tmp_path: Path) -> Non
     arrays = files.read_arrays(tmp_path / "checkpoint.pt")
     assert list(arrays) == ["fc.weight"]
     assert np.array_equal(arrays["fc.weight"], np.ones((2, 2), "float32"))
+
+
+def test_a_checkpoint_without_tensors(model: keras.Model, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    for content in ({"epoch": 3}, {0: {"momentum": 1.0}}, [1, 2]):
+        torch.save(content, tmp_path / "odd.pth")
+        refused(model, tmp_path / "odd.pth", "no arrays|not a dictionary")
+    torch.save({0: torch.ones(2)}, tmp_path / "odd.pth")
+    refused(model, tmp_path / "odd.pth", "none of the known layouts")
 
 
 def test_saving_is_atomic(model: keras.Model, saved: Path, monkeypatch: Any) -> None:
