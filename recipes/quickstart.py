@@ -24,13 +24,14 @@ import tyro
 from rich.console import Console
 
 import keras_resnet as kr
+from keras_resnet.atomic import replacing
 from keras_resnet.data import digits
 from keras_resnet.data.augment import random_affine
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.export.saved_model import export_saved_model
 from keras_resnet.train.plots import plot_curves, plot_predictions
 from keras_resnet.train.progress import ProgressBar
-from keras_resnet.train.run import replacing, start_run
+from keras_resnet.train.run import start_run
 from keras_resnet.train.strategy import choose_strategy
 
 console = Console()

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from keras_resnet.train.run import replacing, start_run
+from keras_resnet.atomic import replacing
+from keras_resnet.train.run import start_run
 from keras_resnet.train.strategy import choose_strategy
 
 

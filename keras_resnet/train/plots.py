@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix
 
-from keras_resnet.train.run import replacing
+from keras_resnet.atomic import replacing
 
 TRAIN, TEST, WRONG = "#7a8ba3", "#12355b", "#c8102e"
 

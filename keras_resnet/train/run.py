@@ -5,12 +5,12 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from keras_resnet.atomic import replacing
 
 
 def start_run(root: str | Path, config: dict[str, Any], **facts: Any) -> Path:
@@ -44,29 +44,6 @@ def start_run(root: str | Path, config: dict[str, Any], **facts: Any) -> Path:
     with replacing(folder / "config.json") as path:
         path.write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
     return folder
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path`, of the same suffix, to write to; it takes the name of `path` once the block has ended well.
-
-    Example:
-
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "a.txt"
-    >>> with replacing(target) as path:
-    ...     _ = path.write_text("whole")
-    >>> target.read_text()
-    'whole'
-    """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _git_revision() -> str | None:

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_resnet.atomic import replacing
 from keras_resnet.weights.errors import WeightsError
 
 Arrays = dict[str, np.ndarray]
@@ -76,7 +76,8 @@ def write_safetensors(path: str | os.PathLike[str], arrays: Mapping[str, np.ndar
     from safetensors.numpy import save
 
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    write_atomically(Path(path), save(contiguous, metadata={**metadata, _DIGEST: _digest(contiguous)}))
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(save(contiguous, metadata={**metadata, _DIGEST: _digest(contiguous)}))
 
 
 def write_legacy_h5(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
@@ -95,25 +96,8 @@ def write_legacy_h5(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarra
             group.attrs["weight_names"] = [name.encode() for name in names]
             for name in names:
                 group[name] = arrays[name]
-    write_atomically(Path(path), buffer.getvalue())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file at once: whoever reads it, even after a crash, finds the old content or the new, whole.
-
-    The parent folder must exist; a symbolic link is replaced, not followed.
-    """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(buffer.getvalue())
 
 
 def _reader(path: Path) -> Callable[[Path], Arrays]:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "keras_resnet"
 
 # Each room may import those before it; the package's __init__ may import all. Weights know models only as keras.Model.
 LAYERS = [
-    ["spec"],
+    ["spec", "atomic"],
     ["zoo", "layers"],
     ["blocks", "ends"],
     ["network", "vgg"],
