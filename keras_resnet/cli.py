@@ -37,7 +37,8 @@ def list_networks(options: argparse.Namespace) -> int:
     table = Table("network", "input", "classes", "pretrained tag", "top-1 %", "licence")
     for name in names:
         spec, tags = kr.get_spec(name), hub.tags_of(name)
-        shown = tags if options.tags else tags[:1]
+        openly = [tag for tag in tags if tag.licence in hub.OPEN_LICENCES]  # "imagenet" means the first of these
+        shown = tags if options.tags else (openly or tags)[:1]
         more = f" (+{len(tags) - 1})" if len(tags) > 1 and not options.tags else ""
         cells = [(tag.tag + more, f"{tag.top1 or '-'}", tag.licence) for tag in shown] or [("-", "-", "-")]
         for row in cells:

@@ -9,6 +9,8 @@ import pytest
 import keras_resnet as kr
 from tests.peers import images, randomise_keras, randomise_torch, torch_logits
 
+pytestmark = pytest.mark.slow
+
 APPLICATIONS = {
     "resnet50_v1": "ResNet50",
     "resnet101_v1": "ResNet101",

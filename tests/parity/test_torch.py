@@ -8,6 +8,8 @@ import pytest
 import keras_resnet as kr
 from tests.peers import images, randomise_torch, torch_logits
 
+pytestmark = pytest.mark.slow
+
 TORCHVISION = ["resnet18", "resnet34", "resnet50", "resnet101", "wide_resnet50_2", "wide_resnet101_2"]
 TORCHVISION += ["resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"]
 TIMM = ["resnet18d", "resnet34d", "resnet50c", "resnet50d", "seresnet18", "seresnet50", "resnetrs50", "resnetrs101"]
