@@ -1,6 +1,7 @@
 """What all tests share: quiet logs and the backend's gradient."""
 
 import functools
+import gc
 import os
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ import pytest
 
 from keras_resnet import Spec, VGGSpec, profile
 
+gc.freeze()  # what TensorFlow and Keras made at import stays; walking it again and again takes minutes
 collect_ignore_glob = ["oracles/*"]  # scripts that need what the tests do not
 
 

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # whole processes, a few seconds each before they begin
 RECIPE = Path(__file__).parents[1] / "recipes" / "quickstart.py"
 
 

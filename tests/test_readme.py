@@ -26,6 +26,7 @@ def installed(peer, request):
         return False
 
 
+@pytest.mark.slow
 def test_the_examples_run(tmp_path, monkeypatch, request):
     """Every block of Python, one after the other in one namespace; those with a peer only where it is installed."""
     monkeypatch.chdir(tmp_path)

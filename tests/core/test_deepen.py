@@ -56,6 +56,7 @@ def test_a_trained_network_grows_without_changing_its_function(name, options, st
     np.testing.assert_array_equal(numpy(again(x)), numpy(shallow(x)))
 
 
+@pytest.mark.slow
 def test_the_deeper_network_trains_on():
     shallow = trained("cifar_resnet20", **CIFAR)
     deep = kr.deepen(shallow, stage=2, blocks=1)

@@ -8,6 +8,7 @@ import pytest
 import keras_resnet as kr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [50, 101, 152])
 def test_counts_equal_keras_applications(depth):
     ours = kr.create_model(f"resnetv2_{depth}_keras", input_shape=(64, 64, 3))

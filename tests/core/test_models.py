@@ -34,6 +34,7 @@ def test_a_wrong_option_suggests_the_nearest():
         kr.build(kr.get_spec("resnet18"), shortcut="A")  # a field of Spec: replaced there, not here
 
 
+@pytest.mark.slow
 def test_functions_have_the_signature_of_keras_applications():
     theirs = list(inspect.signature(keras.applications.ResNet50).parameters)
     functions = [name for name in dir(kr) if name[0].isupper() and not inspect.isclass(getattr(kr, name))]

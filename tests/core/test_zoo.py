@@ -64,6 +64,7 @@ def test_counts_equal_the_living_peers(name):
     assert counted.activations == int(peer["activations"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_counts_are_the_published_ones(name):
     """timm's benchmark tables: at other sizes than 224 too, to 1 %."""

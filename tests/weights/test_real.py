@@ -12,6 +12,7 @@ from keras_resnet.data.evaluation import read_image
 from keras_resnet.data.imagenet import class_names
 from keras_resnet.data.preprocess import Preprocessing
 
+pytestmark = pytest.mark.slow
 DATA = Path(__file__).parents[3] / "shared" / "data"
 CIFAR = {"cifar_resnet20": ("resnet20-12fca82f", 9173), "cifar_resnet32": ("resnet32-d509ac18", 9263)}
 IMAGENET = Preprocessing((224, 224), crop_pct=0.875)
@@ -27,7 +28,6 @@ def needs_torch() -> None:
     pytest.importorskip("torch", reason="torch is not installed: it reads .th files")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CIFAR)
 def test_cifar_accuracy_by_command(name: str, capsys: Any) -> None:
     needs_torch()

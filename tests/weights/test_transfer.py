@@ -111,6 +111,7 @@ def test_other_input_channels(tmp_path: Path) -> None:
     np.testing.assert_allclose(six(np.concatenate([colour, colour], -1)), source(colour), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", FAMILIES)
 @pytest.mark.parametrize("name", ["resnet18", "resnetv2_50_keras", "resnet50_v1", "resnet18d", "resnetv2_50x1_bit"])
 def test_every_layout_comes_back_to_the_bit_or_is_refused(name: str, layout: str, tmp_path: Path) -> None:
