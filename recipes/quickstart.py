@@ -10,11 +10,16 @@ arXiv:1512.03385 (section 4.2) with shortcut A, L2 weight decay and every residu
 """
 
 import io
+import os
 import subprocess
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+os.environ.setdefault(
+    "TF_CPP_MIN_LOG_LEVEL", "3"
+)  # before TensorFlow: its remarks on the machine would fill the screen
 
 import keras
 import numpy as np
