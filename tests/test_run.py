@@ -48,6 +48,7 @@ print(strategy.num_replicas_in_sync, "|", reason)
 """
 
 
+@pytest.mark.slow
 def test_virtual_devices_are_mirrored():
     run = subprocess.run([sys.executable, "-c", MIRRORED], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "3 | MirroredStrategy: the CPU stands in for 3 devices, as asked"

@@ -63,6 +63,7 @@ def test_feature_pyramids_keep_their_names():
         np.testing.assert_allclose(numpy(after[name]), numpy(before[name]), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_foreign_models_fold_too():
     """keras.applications' own, whose convolutions have biases."""
     model = live(

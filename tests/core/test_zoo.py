@@ -165,6 +165,7 @@ print(json.dumps(worst))
 """
 
 
+@pytest.mark.slow
 def test_opens_in_a_keras_that_has_never_heard_of_us(saved):
     if not list(saved.glob("*.npz")):
         pytest.skip("run test_runs_learns_and_saves in the same session: it saves what this test opens")
