@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from keras_resnet import Spec, VGGSpec, profile
+from keras_resnet.zoo import ZOO
 
 gc.freeze()  # what TensorFlow and Keras made at import stays; walking it again and again takes minutes
 collect_ignore_glob = ["oracles/*"]  # scripts that need what the tests do not
@@ -35,6 +36,10 @@ def small(spec):
         stem_width=base,
         input_shape=(*((36,) * spec.rank), *spec.input_shape[-1:]),
     )
+
+
+# Small forms of every network of the table: 18 and 34 differ in depth alone, and are one kind.
+KINDS = {small(spec): name for name, spec in reversed(ZOO.items())}
 
 
 @functools.cache

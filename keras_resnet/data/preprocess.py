@@ -89,10 +89,8 @@ class Preprocessing:
         shape = tf.shape(image)[:2]
         resized = tf.stack(_covering(shape[0], shape[1], self.resize_to, tf.where))
         image = tf.cast(image, tf.float32)
-        for step in (
-            tf.stack([shape[0], resized[1]]),
-            resized,
-        ):  # first the width, then the height, each rounded: Pillow
+        # First the width, then the height, each rounded, as Pillow does it.
+        for step in (tf.stack([shape[0], resized[1]]), resized):
             image = tf.image.resize(image, step, method=self.interpolation, antialias=True)
             image = tf.clip_by_value(tf.floor(image + 0.5), 0.0, 255.0)
         top, left = tf.unstack(tf.cast(tf.round((resized - self.size) / 2), tf.int32))

@@ -5,10 +5,7 @@ import numpy as np
 import pytest
 
 import keras_resnet as kr
-from keras_resnet.zoo import ZOO
-from tests.conftest import images, small
-
-KINDS = {small(spec): name for name, spec in reversed(ZOO.items())}
+from tests.conftest import KINDS, images, small
 
 
 def numpy(x):

@@ -18,7 +18,7 @@ import keras_resnet as kr
 from keras_resnet import zoo
 from keras_resnet.profile import profile
 from keras_resnet.zoo import ZOO
-from tests.conftest import counted_by_name, gradients, images, is_plain_keras, small
+from tests.conftest import KINDS, counted_by_name, gradients, images, is_plain_keras
 
 ORACLES = Path(__file__).parent.parent / "oracles"
 
@@ -49,10 +49,6 @@ CIFAR_MILLIONS = {  # arXiv:1512.03385 table 6; arXiv:1605.07146 table 4; arXiv:
     "cifar_wrn28_10": "36.5",
     "cifar_wrn40_4": "8.9",
 }
-
-
-# Small forms of every network of the table: 18 and 34 differ in depth alone, and are one kind.
-KINDS = {small(spec): name for name, spec in reversed(ZOO.items())}
 
 
 @pytest.mark.parametrize("name", PEERS)
