@@ -15,6 +15,7 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 os.environ.setdefault(
@@ -83,7 +84,8 @@ def main(config: Config) -> None:
     keras.utils.set_random_seed(config.seed)
     try:
         strategy, reason = choose_strategy(config.virtual_devices)
-        folder = start_run(config.out, asdict(config), strategy=reason)
+        folder = config.out / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        start_run(folder, asdict(config), strategy=reason)
     except ValueError as error:
         Console(stderr=True).print(f"quickstart: {error}")
         sys.exit(2)

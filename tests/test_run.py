@@ -23,7 +23,7 @@ def test_a_run_s_folder_says_how_it_was_made(tmp_path):
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot make the run's folder .*: Not a directory"):
-        start_run(tmp_path / "file", {})
+        start_run(tmp_path / "file" / "run", {})
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path):
@@ -68,7 +68,22 @@ def test_refuses_too_late_a_choice():
         choose_strategy(2)
 
 
-def test_refuses_to_train_alone_what_was_meant_for_many(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", "{}")
-    with pytest.raises(ValueError, match="TF_CONFIG"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "worker 0",
+        '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 2}}',
+        '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "worker", "index": 0}}',
+    ],
+)
+def test_refuses_a_cluster_that_would_hang(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match=r"TF_CONFIG must name the workers .* received"):
         choose_strategy()
+
+
+def test_refuses_virtual_devices_on_several_machines(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}')
+    with pytest.raises(ValueError, match="is for one machine, but TF_CONFIG asks for several"):
+        choose_strategy(2)

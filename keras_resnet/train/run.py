@@ -1,4 +1,4 @@
-"""The folder that a run leaves: made anew, and nothing half-written under a final name."""
+"""The folder that a run leaves; nothing half-written stands in it under a final name."""
 
 import json
 import os
@@ -13,23 +13,24 @@ from typing import Any
 from keras_resnet.atomic import replacing
 
 
-def start_run(root: str | Path, config: dict[str, Any], **facts: Any) -> Path:
-    """Make a folder named after the time and write `config.json` into it: what was run, with what, where.
+def start_run(folder: str | Path, config: dict[str, Any], **facts: Any) -> Path:
+    """Make the run's folder, or open that of a run to continue, and write `config.json` into it: what was run, with
+    what, where.
 
     Args:
-        root: Parent folder.
+        folder: The run's.
         config: The recipe's settings.
         **facts: Anything else to remember, ready for JSON.
 
     Returns:
-        The new folder.
+        The folder.
 
     Raises:
         ValueError: where the folder cannot be made.
     """
-    folder = Path(root) / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    folder = Path(folder)
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"cannot make the run's folder {folder}: {error.strerror}.") from None
     packages = ("keras", "tensorflow", "numpy")
@@ -39,11 +40,21 @@ def start_run(root: str | Path, config: dict[str, Any], **facts: Any) -> Path:
         "command": sys.argv,
         "git_revision": _git_revision(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
+        "machine": {"processor": _processor(), "cores": os.cpu_count()},
+        "started": datetime.now().isoformat(timespec="seconds"),
     }
     with replacing(folder / "config.json") as path:
         path.write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
     return folder
+
+
+def _processor() -> str:
+    """The processor's name as Linux knows it, else its kind."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
 
 
 def _git_revision() -> str | None:

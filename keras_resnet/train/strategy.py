@@ -1,5 +1,6 @@
 """Where a run computes, by one rule, with the reason in words."""
 
+import json
 import os
 from typing import Any
 
@@ -9,7 +10,8 @@ import tensorflow as tf
 def choose_strategy(virtual_devices: int = 0) -> tuple[Any, str]:
     """Choose the distribution strategy of a run. Call it before anything else touches TensorFlow's devices.
 
-    Two or more GPUs: `MirroredStrategy`. One GPU, or none: no strategy, because under any Keras turns XLA off.
+    `TF_CONFIG` set, or several tasks of one Slurm step: `MultiWorkerMirroredStrategy`. Two or more GPUs:
+    `MirroredStrategy`. One GPU, or none: no strategy, because under any Keras turns XLA off.
 
     Args:
         virtual_devices: Split the CPU into so many devices and mirror across them: how a laptop or a test runs the very
@@ -19,8 +21,8 @@ def choose_strategy(virtual_devices: int = 0) -> tuple[Any, str]:
         The strategy, and a sentence that says why.
 
     Raises:
-        ValueError: for a number of virtual devices below 0 or of 1, after TensorFlow's devices are in use, or where
-            TF_CONFIG asks for several machines.
+        ValueError: for a number of virtual devices below 0 or of 1, after TensorFlow's devices are in use, together
+            with several machines, or for a TF_CONFIG that names no cluster of workers.
 
     Example:
 
@@ -28,12 +30,13 @@ def choose_strategy(virtual_devices: int = 0) -> tuple[Any, str]:
     >>> strategy.num_replicas_in_sync >= 1
     True
     """
-    if "TF_CONFIG" in os.environ:
-        raise ValueError(
-            "TF_CONFIG is set: training on several machines is not supported yet; unset it to train on this one."
-        )
     if virtual_devices < 0 or virtual_devices == 1:
         raise ValueError(f"virtual_devices must be 0 or at least 2; received {virtual_devices}.")
+    resolver, source = _cluster()
+    if resolver and virtual_devices:
+        raise ValueError(f"virtual_devices={virtual_devices} is for one machine, but {source} asks for several.")
+    if resolver:
+        return _several_machines(resolver, source)
     if virtual_devices:
         return _virtual_cpus(
             virtual_devices
@@ -44,6 +47,57 @@ def choose_strategy(virtual_devices: int = 0) -> tuple[Any, str]:
     if gpus:
         return tf.distribute.get_strategy(), "no strategy: one GPU found, which XLA serves best alone"
     return tf.distribute.get_strategy(), "no strategy: no GPU found, one CPU device"
+
+
+def is_chief(strategy: Any) -> bool:
+    """Whether this process is the one that writes: the only one, or worker 0 of several."""
+    return _task(strategy) == 0
+
+
+def workers(strategy: Any) -> tuple[int, int]:
+    """This worker's number and how many there are; (0, 1) on one machine."""
+    resolver = strategy.cluster_resolver if is_multi_worker(strategy) else None
+    return (_task(strategy), len(resolver.cluster_spec().job_tasks("worker"))) if resolver else (0, 1)
+
+
+def is_multi_worker(strategy: Any) -> bool:
+    """Whether the strategy spans several machines."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def _task(strategy: Any) -> int:
+    return strategy.cluster_resolver.task_id if is_multi_worker(strategy) else 0
+
+
+def _cluster() -> tuple[Any, str]:
+    """The resolver of the cluster that this process belongs to and where it was read from; (None, "") for none."""
+    if "TF_CONFIG" in os.environ:
+        _check_tf_config(os.environ["TF_CONFIG"])
+        return tf.distribute.cluster_resolver.TFConfigClusterResolver(), "TF_CONFIG"
+    if int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+        tasks = {"worker": int(os.environ["SLURM_STEP_NUM_TASKS"])}
+        return tf.distribute.cluster_resolver.SlurmClusterResolver(jobs=tasks), "Slurm"
+    return None, ""
+
+
+def _check_tf_config(text: str) -> None:
+    """Refuse what would hang or fail far from its cause."""
+    expected = 'e.g. {"cluster": {"worker": ["host0:12345", "host1:12345"]}, "task": {"type": "worker", "index": 0}}'
+    try:
+        config = json.loads(text)
+        hosts, task = config["cluster"]["worker"], config["task"]
+        good = list(config["cluster"]) == ["worker"] and task["type"] == "worker" and 0 <= task["index"] < len(hosts)
+    except (ValueError, KeyError, TypeError):
+        good = False
+    if not good:
+        raise ValueError(f"TF_CONFIG must name the workers and this process among them, {expected}; received {text}")
+
+
+def _several_machines(resolver: Any, source: str) -> tuple[Any, str]:
+    strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    task, count = workers(strategy)
+    replicas = strategy.num_replicas_in_sync
+    return strategy, f"MultiWorkerMirroredStrategy: worker {task} of {count} by {source}, {replicas} replicas in all"
 
 
 def _virtual_cpus(count: int) -> Any:
