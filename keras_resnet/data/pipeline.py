@@ -6,11 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_resnet.data.bad import BadImages, careful
 from keras_resnet.data.decode import decode
+from keras_resnet.data.mix import Mix
 from keras_resnet.data.order import Plan, Shard, check_split
 from keras_resnet.data.source import Example, Source
 
 Transform = Callable[[Any, Any], Any]  # (a file's content or uint8 pixels, seed of two whole numbers) -> float32 pixels
+WHOLE = Shard()
 
 
 def training_batches(
@@ -22,8 +25,10 @@ def training_batches(
     seed: int,
     first_step: int = 0,
     repeats: int = 1,
-    shard: Shard = Shard(),  # noqa: B008  a constant
+    mix: Mix | None = None,
+    shard: Shard = WHOLE,
     replicas: int = 1,
+    bad: BadImages | None = None,
 ) -> Any:
     """The batches of the steps [first_step, steps), one element for each replica of this pipeline.
 
@@ -39,15 +44,18 @@ def training_batches(
         seed: Of order and augmentation, 0 to 2^31 - 1.
         first_step: The step to begin with (0).
         repeats: How often each image stands in a batch (1), every copy augmented for itself.
-        shard: This pipeline among all.
+        mix: Mixup and CutMix of neighbours (None: neither).
+        shard: This pipeline among all (the only one).
         replicas: All replicas of all pipelines (1).
+        bad: Takes note of images that cannot be read, whose pixels and labels become zeros (None: the usual limit).
 
     Returns:
         A `tf.data.Dataset` of (images, float32 `(batch_size // replicas, height, width, channels)`; labels, one-hot
         float32 `(batch_size // replicas, classes)`).
 
     Raises:
-        ValueError: where the batch cannot be shared so, or the seed is out of range.
+        ValueError: where the batch cannot be shared so, or the seed is out of range; in reading, as one of TensorFlow's
+            own errors with this text, where too many images cannot be read.
 
     Example:
 
@@ -57,15 +65,22 @@ def training_batches(
     >>> [(tuple(images.shape), tuple(labels.shape)) for images, labels in batches][:2], len(batches)
     ([((2, 8, 8, 3), (2, 2)), ((2, 8, 8, 3), (2, 2))], 6)
     """
-    plan = Plan(batch_size, first_step, steps, repeats, shard, replicas)
+    plan, share = Plan(batch_size, first_step, steps, repeats, shard, replicas), batch_size // replicas
     if not 0 <= seed < 2**31:
         raise ValueError(f"seed must lie in [0, 2^31); received {seed}.")
+    if mix and share % 2:
+        raise ValueError(f"mixing takes pairs, but the share of a replica is {share} images.")
 
-    def prepare(position: Any, example: Example) -> tuple[Any, Any]:
-        pixels = transform(source.read(example.image), tf.stack([tf.constant(seed, tf.int64), position]))
-        return pixels, tf.one_hot(example.label, len(source.classes))
+    @tf.autograph.experimental.do_not_convert  # errors as they are
+    def prepare(position: Any, example: Example) -> tuple[Any, ...]:
+        pixels, labels = read(example, lambda image: transform(image, _seed(seed, position)))
+        drawn = mix.draw(_seed(seed, -1 - position // 2), *pixels.shape[:2]) if mix else ()
+        return pixels, labels, *drawn
 
-    batches = source.training(plan, seed).map(prepare, tf.data.AUTOTUNE).batch(batch_size // replicas, True)
+    read = _reader(source, bad)
+    batches = source.training(plan, seed).map(prepare, tf.data.AUTOTUNE).batch(share, drop_remainder=True)
+    if mix:
+        batches = batches.map(mix, tf.data.AUTOTUNE)
     elements = (steps - first_step) * replicas // shard.count
     return batches.apply(tf.data.experimental.assert_cardinality(elements)).prefetch(tf.data.AUTOTUNE)
 
@@ -75,8 +90,9 @@ def evaluation_batches(
     preprocessing: Callable[[Any], Any],
     *,
     batch_size: int,
-    shard: Shard = Shard(),  # noqa: B008  a constant
+    shard: Shard = WHOLE,
     replicas: int = 1,
+    bad: BadImages | None = None,
 ) -> Any:
     """Every image exactly once, in order, shared among the replicas; none is left out, and none has nothing to do.
 
@@ -87,8 +103,9 @@ def evaluation_batches(
         source: The images.
         preprocessing: Decoded pixels, uint8 `(height, width, channels)`, to float32 of one size: a `Preprocessing`.
         batch_size: Images of one step at most, over all pipelines and replicas.
-        shard: This pipeline among all.
+        shard: This pipeline among all (the only one).
         replicas: All replicas of all pipelines (1).
+        bad: As in `training_batches`; an image that cannot be read counts as a mistake.
 
     Returns:
         A `tf.data.Dataset` of (images, labels) as `training_batches` has them; equally many elements for every
@@ -109,13 +126,32 @@ def evaluation_batches(
         part = ((index + 1) * parts - 1) // source.size
         return part % replicas // own == shard.index
 
+    @tf.autograph.experimental.do_not_convert  # errors as they are
     def prepare(_: Any, example: Example) -> tuple[Any, Any]:
-        pixels = decode(source.read(example.image), source.channels)
-        return preprocessing(pixels), tf.one_hot(example.label, len(source.classes))
+        return read(example, lambda image: preprocessing(decode(image, source.channels)))
 
+    read = _reader(source, bad)
     images = source.evaluation().enumerate().filter(mine).map(prepare, tf.data.AUTOTUNE)
     batches = images.batch(max(sizes)).rebatch(tf.constant(sizes, tf.int64))
     return batches.apply(tf.data.experimental.assert_cardinality(len(sizes))).prefetch(tf.data.AUTOTUNE)
+
+
+def _reader(source: Source, bad: BadImages | None) -> Callable[[Example, Callable[[Any], Any]], tuple[Any, Any]]:
+    """What makes an example and a function of its image pixels and a one-hot label."""
+    bad = bad or BadImages.of(source)
+
+    def read(example: Example, function: Callable[[Any], Any]) -> tuple[Any, Any]:
+        label = tf.one_hot(example.label, len(source.classes))
+        if not source.encoded:
+            return function(example.image), label
+        pixels, good = careful(lambda one: function(source.read(one.image)), bad)(example)
+        return pixels, label * tf.cast(good, tf.float32)
+
+    return read
+
+
+def _seed(seed: int, number: Any) -> Any:
+    return tf.stack([tf.constant(seed, tf.int64), number])
 
 
 def evaluation_steps(size: int, batch_size: int, replicas: int = 1) -> int:
