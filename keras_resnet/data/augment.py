@@ -1,9 +1,70 @@
-"""Augmentation as pure functions of (images, seed): the same seed gives the same pixels, in whatever process."""
+"""Augmentation as pure functions of (image, seed): the same seed gives the same pixels, in whatever process.
+
+A transform for training is made of them by `compose`, from a file's content or uint8 pixels to what the network wants:
+
+    compose(pad_and_crop(4), random_flip, normalized(preprocessing))
+    compose(random_resized_crop(224), random_flip, normalized(preprocessing))
+"""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+
+from keras_resnet.data.decode import decode
+from keras_resnet.data.preprocess import Preprocessing
+
+Function = Callable[[Any, Any], Any]  # (image, seed) -> image; the seed is two whole numbers
+
+
+def compose(*functions: Function) -> Function:
+    """One function after the other, each with a seed of its own.
+
+    Example:
+
+    >>> flip_twice = compose(random_flip, random_flip)
+    >>> flip_twice(tf.zeros((8, 8, 3)), (0, 1)).shape
+    TensorShape([8, 8, 3])
+    """
+
+    def transform(image: Any, seed: Any) -> Any:
+        for number, function in enumerate(functions):
+            image = function(image, tf.random.experimental.stateless_fold_in(seed, number))
+        return image
+
+    return transform
+
+
+def random_flip(image: Any, seed: Any) -> Any:
+    """Left and right change places, every second time."""
+    return tf.image.stateless_random_flip_left_right(image, seed)
+
+
+def pad_and_crop(padding: int, channels: int = 3) -> Function:
+    """A border of zeros, then a crop of the image's own size at a random place (arXiv:1512.03385, section 4.2).
+
+    Args:
+        padding: Pixels on every side.
+        channels: To decode files to; pixels keep theirs.
+    """
+
+    def function(image: Any, seed: Any) -> Any:
+        pixels = decode(image, channels)
+        padded = tf.pad(pixels, [[padding, padding], [padding, padding], [0, 0]])
+        return tf.image.stateless_random_crop(padded, tf.shape(pixels), seed)
+
+    return function
+
+
+def normalized(preprocessing: Preprocessing) -> Function:
+    """Pixels 0 to 255 to what a network wants, which ends a transform; the size must be right already."""
+
+    def function(image: Any, seed: Any) -> Any:
+        pixels = preprocessing.normalize(tf.cast(image, tf.float32))
+        return tf.ensure_shape(pixels, (*preprocessing.size, preprocessing.channels))
+
+    return function
 
 
 def random_affine(
