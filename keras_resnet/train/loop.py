@@ -20,11 +20,11 @@ from keras_resnet.train.strategy import is_chief, is_multi_worker, workers
 log = logging.getLogger("keras_resnet.train")
 
 
-class NonFiniteLoss(ValueError):
+class NonFiniteLossError(ValueError):
     """The loss became NaN or infinite; the message names the step."""
 
 
-class WorkerLost(ValueError):
+class WorkerLostError(ValueError):
     """Another machine of the run does not answer; the message names it."""
 
 
@@ -61,8 +61,8 @@ def train(
         before their names, `learning_rate` and `seconds` (since the run began, interruptions left out).
 
     Raises:
-        NonFiniteLoss: at the first step with such a loss; the last checkpoint is kept.
-        WorkerLost: where another machine ended or cannot be reached, within about a minute.
+        NonFiniteLossError: at the first step with such a loss; the last checkpoint is kept.
+        WorkerLostError: where another machine ended or cannot be reached, within about a minute.
         CheckpointError: where a checkpoint cannot be written, or belongs to other settings.
         ValueError: where the interval does not divide the steps.
     """
@@ -92,7 +92,7 @@ def train(
         lost = sorted({*named} - {str(workers(model.distribute_strategy)[0])})
         if not is_multi_worker(model.distribute_strategy) or not lost:
             raise
-        raise WorkerLost(
+        raise WorkerLostError(
             f"worker {', '.join(lost)} was lost after step {progress.step}; its own log says why. "
             "Start all workers again with the same command: the run continues from there."
         ) from None
@@ -113,7 +113,7 @@ class _Keeper(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         if not math.isfinite((logs or {})["loss"]):
             step, kept = self.progress.step + batch + 1, self.progress.step
-            raise NonFiniteLoss(
+            raise NonFiniteLossError(
                 f"the loss is {float((logs or {})['loss'])} at step {step}; "
                 f"{f'the checkpoint of step {kept} is kept' if kept else 'there is no checkpoint yet'}. "
                 "Lower the learning rate, lengthen the warm-up or clip the gradients."

@@ -1,6 +1,7 @@
-"""Learning rates as functions of the step: the two shapes that Keras lacks; the others are `keras.optimizers.schedules`."""
+"""Learning rates as functions of the step: the two shapes that `keras.optimizers.schedules` lacks."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -27,7 +28,7 @@ class PiecewiseLinear(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, steps: Sequence[float], values: Sequence[float], name: str = "piecewise_linear") -> None:
         super().__init__()
-        growing = all(before < after for before, after in zip(steps, steps[1:], strict=False))
+        growing = all(before < after for before, after in pairwise(steps))
         if len(steps) < 2 or len(steps) != len(values) or not growing:
             raise ValueError(
                 f"steps must grow and values be as many, at least two; received steps={steps}, values={values}."
@@ -38,7 +39,7 @@ class PiecewiseLinear(keras.optimizers.schedules.LearningRateSchedule):
         """The learning rate at a step, a scalar."""
         step = ops.cast(step, "float32")
         rate = ops.convert_to_tensor(self.values[0], "float32")
-        for begin, end, first, last in zip(self.steps, self.steps[1:], self.values, self.values[1:], strict=False):
+        for (begin, first), (end, last) in pairwise(zip(self.steps, self.values, strict=True)):
             done = ops.clip((step - begin) / (end - begin), 0.0, 1.0)
             rate = rate + done * (last - first)
         return rate
