@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from keras_resnet.atomic import replacing
 from keras_resnet.train.checkpoint import Checkpoints, Progress
-from keras_resnet.train.model import EvaluateAverage, TrainingModel
+from keras_resnet.train.model import EvaluateAverage, TrainingModel, averaged
 from keras_resnet.train.strategy import is_chief, is_multi_worker, workers
+from keras_resnet.weights import save_weights
 
 log = logging.getLogger("keras_resnet.train")
 
@@ -38,12 +39,15 @@ def train(
     evaluation_steps: int,
     folder: Path,
     config: dict[str, Any],
+    patience: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[dict[str, float]]:
     """Train from where the folder's checkpoints are, or from the beginning, to the last step.
 
     After every interval the model is evaluated and a checkpoint written, so that whoever kills the process loses at
-    most one interval; what comes out is the same to the bit, provided that the data are a function of the step.
+    most one interval; what comes out is the same to the bit, provided that the data are a function of the step. The
+    weights of the highest `val_accuracy` are kept in `best.safetensors`: for choosing by a validation set, never for
+    reporting on a test set.
 
     Args:
         model: What `training_model` made.
@@ -54,6 +58,8 @@ def train(
         evaluation_steps: Batches of an evaluation.
         folder: The run's; `checkpoints/` and `metrics.csv` are written into it.
         config: The settings that make the run what it is; continuing with others is refused.
+        patience: Stop once `val_accuracy` has not risen for so many intervals; it reads the history, so that a run that
+            was interrupted stops where it would have stopped (None: never).
         callbacks: Further Keras callbacks.
 
     Returns:
@@ -72,9 +78,9 @@ def train(
     progress = checkpoints.restore()
     if progress.step:
         log.info("continuing at step %d of %d", progress.step, steps)
-    if progress.step >= steps:
+    if progress.step >= steps or out_of_patience(progress.history, patience):
         return progress.history
-    keeper = _Keeper(checkpoints, progress, interval, folder)
+    keeper = _Keeper(checkpoints, progress, interval, folder, patience)
     try:
         model.fit(
             training(progress.step),
@@ -102,9 +108,12 @@ def train(
 class _Keeper(keras.callbacks.Callback):
     """Watches the loss, and after every interval adds to the history and writes a checkpoint."""
 
-    def __init__(self, checkpoints: Checkpoints, progress: Progress, interval: int, folder: Path) -> None:
+    def __init__(
+        self, checkpoints: Checkpoints, progress: Progress, interval: int, folder: Path, patience: int | None
+    ) -> None:
         super().__init__()
-        self.checkpoints, self.progress, self.interval, self.folder = checkpoints, progress, interval, folder
+        self.checkpoints, self.progress, self.interval = checkpoints, progress, interval
+        self.folder, self.patience = folder, patience
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         before = self.progress.history[-1]["seconds"] if self.progress.history else 0.0
@@ -129,6 +138,28 @@ class _Keeper(keras.callbacks.Callback):
         self.checkpoints.save(self.progress)
         if self.checkpoints.write:
             write_history(self.progress.history, self.folder / "metrics.csv")
+            self._keep_best()
+        self.model.stop_training = out_of_patience(self.progress.history, self.patience)
+
+    def _keep_best(self) -> None:
+        accuracies = [past["val_accuracy"] for past in self.progress.history if "val_accuracy" in past]
+        if accuracies and accuracies[-1] > max(accuracies[:-1], default=-1.0):
+            with averaged(self.model):
+                save_weights(self.model, self.folder / "best.safetensors")
+
+
+def out_of_patience(history: Sequence[dict[str, float]], patience: int | None) -> bool:
+    """Whether the last `patience` evaluations brought nothing better than those before.
+
+    Example:
+
+    >>> [out_of_patience([{"val_accuracy": a} for a in accuracies], 2) for accuracies in ([1, 0, 2], [2, 1, 2])]
+    [False, True]
+    """
+    accuracies = [row["val_accuracy"] for row in history]
+    if not patience or len(accuracies) <= patience:
+        return False
+    return max(accuracies[-patience:]) <= max(accuracies[:-patience])
 
 
 def write_history(history: Sequence[dict[str, float]], path: Path) -> None:

@@ -51,9 +51,9 @@ def make_optimizer(
     """An optimiser whose decoupled weight decay spares norms and biases.
 
     Args:
-        name: `"sgd"` (Nesterov's momentum), `"adamw"` (arXiv:1711.05101) or `"lamb"`.
+        name: `"sgd"` with momentum, `"nesterov"` with Nesterov's, `"adamw"` (arXiv:1711.05101) or `"lamb"`.
         learning_rate: A number or a Keras schedule.
-        momentum: Of SGD.
+        momentum: Of the first two (0.9).
         weight_decay: Decoupled, times the learning rate (0). For the L2 penalty of the older papers leave it at 0 and
             give `weight_decay` to the network's builder.
         clip_norm: Scale the gradients down to this norm over all of them together (None: do not).
@@ -71,13 +71,13 @@ def make_optimizer(
     shared: dict[str, Any] = {"learning_rate": learning_rate, "global_clipnorm": clip_norm}
     shared["weight_decay"] = weight_decay or None
     shared["gradient_accumulation_steps"] = accumulate if accumulate > 1 else None
-    if name == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=momentum, nesterov=momentum > 0, **shared)
+    if name in ("sgd", "nesterov"):
+        optimizer = keras.optimizers.SGD(momentum=momentum, nesterov=name == "nesterov", **shared)
     elif name == "adamw":
         optimizer = keras.optimizers.AdamW(**{**shared, "weight_decay": weight_decay})
     elif name == "lamb":
         optimizer = Lamb(epsilon=1e-6, **shared)
     else:
-        raise ValueError(f"optimizer must be 'sgd', 'adamw' or 'lamb'; received {name!r}.")
+        raise ValueError(f"optimizer must be 'sgd', 'nesterov', 'adamw' or 'lamb'; received {name!r}.")
     optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     return keras.optimizers.LossScaleOptimizer(optimizer) if mixed_float16 else optimizer

@@ -14,21 +14,23 @@ TRAIN, TEST, WRONG = "#7a8ba3", "#12355b", "#c8102e"
 
 
 def plot_curves(history: dict[str, Sequence[float]], path: Path, title: str) -> None:
-    """Loss and error by epoch: thin for training, bold for test, as in arXiv:1512.03385.
+    """Loss and error over time: thin for training, bold for test, as in arXiv:1512.03385.
 
     Args:
-        history: `History.history` of `fit` with the metric "accuracy" and validation data.
+        history: `History.history` of `fit` with the metric "accuracy" and validation data; with a "step" its values are
+            the axis, else the epochs.
         path: A PNG file to write.
         title: What was trained on what.
     """
-    epochs = np.arange(1, 1 + len(history["loss"]))
+    unit = "step" if "step" in history else "epoch"
+    times = np.asarray(history.get("step", range(1, 1 + len(history["loss"]))))
     figure = Figure(figsize=(10, 4), layout="constrained", dpi=120)
     figure.suptitle(title, fontsize=13)
     loss_axes, error_axes = figure.subplots(1, 2)
     for axes, key, label in ((loss_axes, "loss", "loss"), (error_axes, "error", "error, %")):
-        axes.plot(epochs, _series(history, key), color=TRAIN, linewidth=1.2, label="training, augmented")
-        axes.plot(epochs, _series(history, f"val_{key}"), color=TEST, linewidth=2.5, label="test")
-        axes.set(xlabel="epoch", ylabel=label, ylim=(0, None), xlim=(0, len(epochs)))
+        axes.plot(times, _series(history, key), color=TRAIN, linewidth=1.2, label="training, augmented")
+        axes.plot(times, _series(history, f"val_{key}"), color=TEST, linewidth=2.5, label="test")
+        axes.set(xlabel=unit, ylabel=label, ylim=(0, None), xlim=(0, times[-1]))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     top = min(100, 10 * max(1, _series(history, "val_error")[-1]))
@@ -71,17 +73,36 @@ def plot_predictions(
     _save(figure, path)
 
 
+def plot_confusion(labels: np.ndarray, scores: np.ndarray, names: Sequence[str], path: Path) -> None:
+    """The confusion matrix; with more than 20 classes without numbers and names, as a picture.
+
+    Args:
+        labels: `(n,)`, the truth.
+        scores: `(n, classes)`, probabilities.
+        names: The classes' names.
+        path: A PNG file to write.
+    """
+    size = min(max(4.5, 0.6 * len(names) + 2), 10)
+    figure = Figure(figsize=(size, size), layout="constrained", dpi=110)
+    _draw_confusion(figure, confusion_matrix(labels, scores.argmax(axis=-1), labels=range(len(names))), names)
+    _save(figure, path)
+
+
 def _draw_confusion(figure: Any, matrix: np.ndarray, names: Sequence[str]) -> None:
     accuracy = np.trace(matrix) / matrix.sum()
     figure.suptitle(f"Confusion matrix, test accuracy {100 * accuracy:.2f} %", fontsize=12)
     axes = figure.subplots()
     axes.imshow(matrix, cmap="Blues")
+    axes.set(xlabel="said", ylabel="true")
+    if len(names) > 20:
+        return
     for (row, column), count in np.ndenumerate(matrix):
         if count:
             colour = "white" if count > matrix.max() / 2 else (TEST if row == column else WRONG)
             axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=10)
     axes.set(xticks=range(len(names)), xticklabels=names, yticks=range(len(names)), yticklabels=names)
-    axes.set(xlabel="said", ylabel="true")
+    if max(map(len, names)) > 2:
+        axes.tick_params(axis="x", rotation=45)
 
 
 def _save(figure: Figure, path: Path) -> None:

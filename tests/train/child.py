@@ -79,7 +79,7 @@ def run(options):
         model = training_model(
             network,
             average=options.average,
-            optimizer=make_optimizer("sgd", options.learning_rate),
+            optimizer=make_optimizer("nesterov", options.learning_rate),
             loss="categorical_crossentropy",
             metrics=["accuracy"],
         )

@@ -1,0 +1,133 @@
+"""What every recipe does around its training: where it computes, in which precision, in which folder."""
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+from rich.logging import RichHandler
+
+from keras_resnet.data.order import Shard
+from keras_resnet.data.pipeline import Transform, evaluation_batches, evaluation_steps, training_batches
+from keras_resnet.data.source import Source
+from keras_resnet.train.progress import ProgressBar
+from keras_resnet.train.run import start_run
+from keras_resnet.train.strategy import choose_strategy, is_chief, workers
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a recipe computes; none of it changes what is learned, beyond rounding."""
+
+    virtual_devices: int = 0
+    """Split the CPU into so many devices and mirror across them, as a machine with several GPUs does (0: do not)."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Of the layers' arithmetic; weights stay float32. mixed_float16 scales the loss."""
+    xla: Literal["auto", "on", "off"] = "auto"
+    """Compile the step by XLA. auto: on one GPU, with --no-deterministic; Keras has it off under any strategy."""
+    deterministic: bool = True
+    """The same numbers every time, and after every restart, to the bit on one device. Costs speed on GPUs."""
+
+    def __post_init__(self) -> None:
+        if self.virtual_devices < 0 or self.virtual_devices == 1:
+            raise ValueError(f"virtual-devices must be 0 or at least 2; received {self.virtual_devices}.")
+
+
+class Session:
+    """One recipe at work: strategy, seeds, folder, and batches shared out over all replicas.
+
+    Args:
+        title: Of the recipe, for the screen.
+        folder: The run's, made or continued.
+        machine: Where to compute.
+        seed: Of everything random.
+        config: The recipe's settings, for `config.json`.
+
+    Raises:
+        ValueError: where the strategy or the folder cannot be had.
+    """
+
+    def __init__(self, title: str, folder: Path, machine: Machine, seed: int, config: dict[str, Any]) -> None:
+        self.strategy, reason = choose_strategy(machine.virtual_devices)
+        self.replicas, self.shard = self.strategy.num_replicas_in_sync, Shard(*workers(self.strategy))
+        self.chief, self.folder = is_chief(self.strategy), folder
+        self.console = Console(quiet=not self.chief)
+        self.xla = {"on": True, "off": False}.get(machine.xla, "auto")
+        keras.utils.set_random_seed(seed)
+        keras.config.set_dtype_policy(machine.precision)
+        if machine.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        _log_to(self.console)
+        if self.chief:
+            start_run(folder, config, strategy=reason, replicas=self.replicas)
+        self.console.rule(f"[bold]keras_resnet {title}")
+        self.console.print(f"strategy   {reason}\nprecision  {_explained(machine)}\nrun folder {folder}")
+
+    def training(
+        self, source: Source, transform: Transform, *, batch_size: int, steps: int, seed: int, **options: Any
+    ) -> Callable[[int], Any]:
+        """What `train` asks for batches: those of `training_batches` from a step on, for this machine's replicas."""
+
+        def batches(first_step: int) -> Any:
+            return self._spread(
+                lambda: training_batches(
+                    source,
+                    transform,
+                    batch_size=batch_size,
+                    steps=steps,
+                    seed=seed,
+                    first_step=first_step,
+                    shard=self.shard,
+                    replicas=self.replicas,
+                    **options,
+                )
+            )
+
+        return batches
+
+    def evaluation(self, source: Source, preprocessing: Callable[[Any], Any], batch_size: int) -> tuple[Any, int]:
+        """The batches of `evaluation_batches` for this machine's replicas, and their steps."""
+        steps = evaluation_steps(source.size, batch_size, self.replicas)
+        return self._spread(
+            lambda: evaluation_batches(
+                source, preprocessing, batch_size=batch_size, shard=self.shard, replicas=self.replicas
+            )
+        ), steps
+
+    def callbacks(self, batch_size: int) -> list[keras.callbacks.Callback]:
+        """A progress bar and TensorBoard's scalars, where this process is the one that shows and writes."""
+        if not self.chief:
+            return []
+        return [ProgressBar(batch_size), keras.callbacks.TensorBoard(self.folder / "tensorboard", write_graph=False)]
+
+    def _spread(self, make: Callable[[], Any]) -> Any:
+        return self.strategy.distribute_datasets_from_function(lambda _: make())
+
+
+def recipe_error(name: str, error: Exception) -> None:
+    """End the process as a user's mistake or a lost machine ends it: one line, exit status 2."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"{name}: {error}")
+    sys.exit(2)
+
+
+def _explained(machine: Machine) -> str:
+    policy = {
+        "float32": "float32",
+        "mixed_bfloat16": "mixed_bfloat16: bfloat16 arithmetic, float32 weights; faster where the hardware has it",
+        "mixed_float16": "mixed_float16: float16 arithmetic, float32 weights, the loss scaled; for GPUs",
+    }[machine.precision]
+    exact = "the same to the bit every time" if machine.deterministic else "not the same to the bit every time"
+    return f"{policy}; {exact}; XLA {machine.xla}"
+
+
+def _log_to(console: Console) -> None:
+    """Let what the package has to say appear above the progress bar."""
+    log = logging.getLogger("keras_resnet")
+    log.handlers = [RichHandler(console=console, show_path=False, show_time=False)]
+    log.setLevel(logging.INFO)
+    log.propagate = False
