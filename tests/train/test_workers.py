@@ -56,6 +56,11 @@ def test_a_lost_worker_is_named_and_the_run_resumes_exactly(tmp_path):
 def test_one_worker_writes(tmp_path):
     for process in start_cluster(tmp_path, 2, "--steps", 8):
         finish(process)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "metrics.csv", "weights.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best.safetensors",
+        "checkpoints",
+        "metrics.csv",
+        "weights.npz",
+    ]
     left = {path.name.partition(".")[0] for path in (tmp_path / "checkpoints").iterdir()}
     assert left == {"checkpoint", "ckpt-4", "ckpt-8"}

@@ -1,0 +1,188 @@
+"""Teach a pretrained network new classes: any tag or file of weights, any folder or TFDS set.
+
+    python recipes/finetune.py --weights resnet18.tv_in1k --data photos/
+    python recipes/finetune.py --weights resnet18.safetensors --data ../shared/data/images/flowers
+    python recipes/finetune.py --data photos/ --train-norms --freeze none     # from scratch, to compare
+    python recipes/finetune.py --help
+
+The folder holds train/<class>/ and val/<class>/. The network keeps all but its head. Its norms keep the statistics that
+they were pretrained with unless --train-norms is given: a small set's own are noise, and a frozen layer that went on
+collecting them would change under the others' feet. Early layers learn more slowly than late ones. The weights of the
+best validation accuracy lie in best.safetensors, and an early stop chooses by it; what is reported is the last weights'.
+
+Kill it whenever you like: the same command continues.
+"""
+
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import tyro
+
+import keras_resnet as kr
+from keras_resnet.data.augment import compose, normalized, random_flip
+from keras_resnet.data.crops import random_resized_crop
+from keras_resnet.data.preprocess import IMAGENET, Preprocessing
+from keras_resnet.data.sources import check_same_classes, load_source
+from keras_resnet.train.loop import train
+from keras_resnet.train.model import training_model
+from keras_resnet.train.optimizers import make_optimizer, scale_rates
+from keras_resnet.train.results import keep_results
+from keras_resnet.train.session import Machine, Session, recipe_error
+from keras_resnet.weights.hub import TAGS
+
+PARTS = ("stem", "stage1", "stage2", "stage3", "stage4", "head")  # of a network, as its layers' names begin
+
+
+@dataclass(frozen=True)
+class Config:
+    """Fine-tune a network."""
+
+    data: str
+    """A folder with train/ and val/ of one sub-folder a class, or a TFDS name."""
+    weights: str = ""
+    """A tag of `keras-resnet list --tags`, or a file of weights (none: from scratch)."""
+    network: str = "resnet18"
+    """The network of the weights, where they are a file."""
+    size: int = 160
+    """Height and width of the images that the network is shown."""
+    epochs: int = 8
+    """Passes over the training images."""
+    batch: int = 30
+    """Images of one step, over all devices."""
+    learning_rate: float = 0.02
+    """The highest; of the head."""
+    layer_decay: float = 0.7
+    """Each part of the network (head, stage4, ..., stem) learns at so much of the rate of the part above."""
+    weight_decay: float = 1e-4
+    """As torch has it: half of it times the sum of squares of the kernels is added to the loss."""
+    label_smoothing: float = 0.1
+    """Probability taken from the true class and shared among all."""
+    freeze: Literal["none", "stem", "stage1", "stage2", "stage3", "stage4"] = "stage1"
+    """Leave everything up to here as it is; stage4 trains the head alone."""
+    train_norms: bool = False
+    """Let norms learn and collect statistics, where they are not frozen; needed from scratch."""
+    patience: int | None = None
+    """Stop once the validation accuracy has not risen for so many epochs (never)."""
+    seed: int = 0
+    """Of the head, the order of images and the augmentation."""
+    data_dir: Path | None = None
+    """Where TFDS keeps its data sets (its own default)."""
+    split: str = "validation"
+    """What to test on; "val" is the same, "test" another."""
+    run: Path | None = None
+    """The run's folder (runs/finetune/<network>-<data>-seed<seed>); one that exists is continued."""
+    machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+
+    def __post_init__(self) -> None:
+        if not self.weights and not (self.train_norms and self.freeze == "none"):
+            raise ValueError("without --weights nothing is known yet: give --train-norms and --freeze none, too.")
+
+
+def main(config: Config) -> None:
+    """Fine-tune, or continue, and leave the results in the run's folder."""
+    name = TAGS[config.weights].network if config.weights in TAGS else config.network
+    folder = config.run or Path("runs/finetune") / f"{name}-{Path(config.data).name}-seed{config.seed}"
+    session = Session("finetune", folder, config.machine, config.seed, asdict(config))
+    train_set, test_set = (load_source(config.data, split, config.data_dir) for split in ("train", config.split))
+    check_same_classes(train_set, test_set)
+    preprocessing = preprocessing_of(config)
+    augment = compose(random_resized_crop(config.size, scale=(0.35, 1.0)), random_flip, normalized(preprocessing))
+    interval = -(-train_set.size // config.batch)
+    steps = config.epochs * interval
+    with session.strategy.scope():
+        network = build(config, name, len(train_set.classes))
+        model = training_model(
+            network,
+            optimizer=optimizer(config, steps, network),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
+            metrics=["accuracy"],
+            jit_compile=session.xla,
+        )
+    evaluation, evaluation_steps = session.evaluation(test_set, preprocessing, 50)
+    history = train(
+        model,
+        session.training(train_set, augment, batch_size=config.batch, steps=steps, seed=config.seed),
+        evaluation,
+        steps=steps,
+        interval=interval,
+        evaluation_steps=evaluation_steps,
+        folder=folder,
+        config={key: value for key, value in asdict(config).items() if key not in ("machine", "run", "data_dir")},
+        patience=config.patience,
+        callbacks=session.callbacks(config.batch),
+    )
+    if session.chief:
+        card = keep_results(
+            model,
+            network,
+            folder,
+            history,
+            test_set,
+            preprocessing,
+            recipe=f"finetune.py from {config.weights or 'scratch'}",
+            seed=config.seed,
+            data=f"{config.data}, {config.split}",
+            train_images=train_set.size,
+            batch_size=config.batch,
+        )
+        session.console.print(f"[bold]accuracy {100 * card.accuracy:.2f} %[/] of the last weights; all in {folder}")
+
+
+def preprocessing_of(config: Config) -> Preprocessing:
+    """That of the tag at the size asked for; of a file, torchvision's."""
+    normal: dict[str, Any] = IMAGENET
+    if config.weights in TAGS:
+        pretrained = TAGS[config.weights].preprocessing
+        normal = {"mean": pretrained.mean, "std": pretrained.std, "channel_order": pretrained.channel_order}
+    return Preprocessing((config.size, config.size), crop_pct=0.875, **normal)
+
+
+def build(config: Config, name: str, classes: int) -> keras.Model:
+    """The network with its new head and logits; what is frozen says so by `trainable`."""
+    network = kr.create_model(
+        name,
+        input_shape=(config.size, config.size, 3),
+        classes=classes,
+        classifier_activation=None,
+        weight_decay=config.weight_decay / 2,  # Keras leaves out the half
+    )
+    if config.weights:
+        kr.load_weights(network, config.weights, skip_head=True)
+    frozen = PARTS[: PARTS.index(config.freeze) + 1] if config.freeze != "none" else ()
+    for layer in network.layers:
+        norm = isinstance(layer, keras.layers.BatchNormalization)
+        if layer.name.startswith(frozen) or (norm and not config.train_norms):
+            layer.trainable = False  # in Keras a norm that is not trainable infers, whatever `training` says
+    return network
+
+
+def optimizer(config: Config, steps: int, network: keras.Model) -> keras.Optimizer:
+    """SGD with a short warm-up and a cosine to zero, slower for the lower parts."""
+    warm_up = max(1, steps // 10)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
+    )
+    optimizer = make_optimizer("nesterov", rate, mixed_float16=config.machine.precision == "mixed_float16")
+    shares = {
+        id(variable): config.layer_decay ** (len(PARTS) - 1 - _part(layer.name))
+        for layer in network.layers
+        for variable in layer.trainable_variables
+    }
+    scale_rates(optimizer, lambda variable: shares[id(variable)])
+    return optimizer
+
+
+def _part(layer: str) -> int:
+    return next((index for index, part in enumerate(PARTS) if layer.startswith(part)), len(PARTS) - 1)
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Config, description=__doc__))
+    except ValueError as error:
+        recipe_error("finetune", error)
