@@ -22,10 +22,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import tyro
+from keras_resnet.data.crops import random_resized_crop
 
 import keras_resnet as kr
 from keras_resnet.data.augment import compose, normalized, random_flip
-from keras_resnet.data.crops import random_resized_crop
 from keras_resnet.data.preprocess import IMAGENET, Preprocessing
 from keras_resnet.data.sources import check_same_classes, load_source
 from keras_resnet.train.loop import train
@@ -60,6 +60,8 @@ class Config:
     """Each part of the network (head, stage4, ..., stem) learns at so much of the rate of the part above."""
     weight_decay: float = 1e-4
     """As torch has it: half of it times the sum of squares of the kernels is added to the loss."""
+    clip_norm: float = 1.0
+    """Largest norm of the whole gradient; with frozen statistics nothing else tames a large one."""
     label_smoothing: float = 0.1
     """Probability taken from the true class and shared among all."""
     freeze: Literal["none", "stem", "stage1", "stage2", "stage3", "stage4"] = "stage1"
@@ -167,13 +169,11 @@ def optimizer(config: Config, steps: int, network: keras.Model) -> keras.Optimiz
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
     )
-    optimizer = make_optimizer("nesterov", rate, mixed_float16=config.machine.precision == "mixed_float16")
-    shares = {
-        id(variable): config.layer_decay ** (len(PARTS) - 1 - _part(layer.name))
-        for layer in network.layers
-        for variable in layer.trainable_variables
-    }
-    scale_rates(optimizer, lambda variable: shares[id(variable)])
+    scaled = config.machine.precision == "mixed_float16"
+    optimizer = make_optimizer("nesterov", rate, clip_norm=config.clip_norm, mixed_float16=scaled)
+    parts = {id(variable): _part(layer.name) for layer in network.layers for variable in layer.trainable_variables}
+    below_head = [len(PARTS) - 1 - parts[id(variable)] for variable in network.trainable_variables]
+    scale_rates(optimizer, [config.layer_decay**depth for depth in below_head])
     return optimizer
 
 

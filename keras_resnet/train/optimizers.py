@@ -1,6 +1,6 @@
 """Optimisers that leave norms and biases without weight decay; Keras' own, but for LAMB."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -84,18 +84,18 @@ def make_optimizer(
     return keras.optimizers.LossScaleOptimizer(optimizer) if mixed_float16 else optimizer
 
 
-def scale_rates(optimizer: keras.Optimizer, rate_of: Callable[[Any], float]) -> None:
+def scale_rates(optimizer: keras.Optimizer, shares: Sequence[float]) -> None:
     """Let each variable learn at its own share of the learning rate: discriminative rates (arXiv:1801.06146, section
     3.2), smaller for layers that need little change. Decoupled weight decay keeps the whole rate.
 
     Args:
         optimizer: Of any kind; before its first step.
-        rate_of: The share of a variable, e.g. 0.1.
+        shares: Of each of the model's trainable variables, in their order, e.g. 0.1.
     """
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales the loss
     step = optimizer.update_step
 
     def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
-        step(gradient, variable, learning_rate * rate_of(variable))
+        step(gradient, variable, learning_rate * shares[optimizer._get_variable_index(variable)])
 
     optimizer.update_step = update_step
