@@ -13,7 +13,7 @@ MAX_PIXELS = 2**26  # of an image: 8192 x 8192
 
 
 def decode(image: Any, channels: int = 3) -> Any:
-    """A PNG, JPEG, BMP or GIF file (its first frame), or an image that is decoded already, as uint8.
+    """A JPEG, PNG, BMP, GIF (its first frame) or still WebP file, or an image that is decoded already, as uint8.
 
     Grey, palette, alpha and CMYK become `channels` as TensorFlow's decoders do it: alpha is dropped, 16 bits become 8.
     The EXIF orientation is not applied, as in torchvision. JPEG is decoded as Pillow's libjpeg does it, exactly.
@@ -35,7 +35,7 @@ def decode(image: Any, channels: int = 3) -> Any:
         return image
     with tf.control_dependencies([checked_shape(image)]):
         pixels = tf.cond(
-            tf.io.is_jpeg(image),
+            is_jpeg(image),
             lambda: tf.io.decode_jpeg(image, channels, dct_method="INTEGER_ACCURATE"),
             lambda: tf.io.decode_image(image, channels, expand_animations=False),
         )
@@ -43,20 +43,24 @@ def decode(image: Any, channels: int = 3) -> Any:
 
 
 def checked_shape(content: Any) -> Any:
-    """(height, width) of an image file by its header, int64; an error of TensorFlow's where it is to be refused."""
+    """(height, width) of an image file by its header, int32; an error of TensorFlow's where it is to be refused."""
     shape = claimed_shape(content)
-    pixels = tf.reduce_prod(shape)
-    checks = [
-        tf.debugging.assert_less_equal(tf.strings.length(content), MAX_BYTES, message="the file is too large"),
-        tf.debugging.assert_positive(pixels, message="not a PNG, JPEG, BMP or GIF file"),
-        tf.debugging.assert_less_equal(pixels, tf.constant(MAX_PIXELS, tf.int64), message="the image is too large"),
-    ]
-    with tf.control_dependencies(checks):
+    pixels, size = tf.reduce_prod(tf.cast(shape, tf.int64)), tf.strings.length(content)
+    fine = (pixels > 0) & (pixels <= MAX_PIXELS) & (size <= MAX_BYTES)
+    refusal = f"not a PNG, JPEG, BMP, GIF or WebP file, or beyond {MAX_PIXELS} pixels or {MAX_BYTES} bytes:"
+    # The bare operation: tf.debugging.Assert puts a condition around it, as long as the check itself.
+    check = tf.raw_ops.Assert(condition=fine, data=[tf.constant(refusal), pixels, size])
+    with tf.control_dependencies([] if check is None else [check]):  # None: executed at once
         return tf.identity(shape)
 
 
+def is_jpeg(content: Any) -> Any:
+    """Whether a file begins as a JPEG does; of text and of an empty file too."""
+    return tf.equal(tf.strings.substr(content, 0, 3), b"\xff\xd8\xff")
+
+
 def claimed_shape(content: Any) -> Any:
-    """(height, width) that a file's header states, int64; zeros for a file of no known kind.
+    """(height, width) that a file's header states, int32; zeros for a file of no known kind.
 
     Example:
 
@@ -65,14 +69,20 @@ def claimed_shape(content: Any) -> Any:
     >>> claimed_shape(tf.constant("text")).numpy().tolist()
     [0, 0]
     """
+    return tf.cond(  # JPEG first and alone: the usual case, fast
+        is_jpeg(content), lambda: tf.image.extract_jpeg_shape(content)[:2], lambda: _other_shape(content)
+    )
+
+
+def _other_shape(content: Any) -> Any:
     return tf.case(
         [
-            (_starts(content, b"\xff\xd8\xff", 4), lambda: tf.cast(tf.image.extract_jpeg_shape(content)[:2], tf.int64)),
             (_starts(content, b"\x89PNG\r\n\x1a\n", 24), lambda: _numbers(content, 20, 16, 4, big_endian=True)),
             (_starts(content, b"GIF8", 10), lambda: _numbers(content, 8, 6, 2)),
             (_starts(content, b"BM", 26), lambda: _numbers(content, 22, 18, 4)),
+            (_starts(content, b"RIFF", 31), lambda: _webp_shape(content)),
         ],
-        default=lambda: tf.zeros(2, tf.int64),
+        default=lambda: tf.zeros(2, tf.int32),
     )
 
 
@@ -93,6 +103,26 @@ def _numbers(content: Any, first: int, second: int, width: int, big_endian: bool
 
     def number(start: int) -> Any:
         decoded = tf.io.decode_raw(_slice(content, start, width), kind, little_endian=not big_endian)
-        return tf.abs(tf.cast(decoded[0], tf.int64))
+        return tf.abs(tf.cast(decoded[0], tf.int32))
 
     return tf.stack([number(first), number(second)])
+
+
+def _webp_shape(content: Any) -> Any:
+    """Of WebP's three forms: lossy, lossless and extended."""
+    header = tf.cast(tf.io.decode_raw(_slice(content, 20, 11), tf.uint8), tf.int32)
+
+    def number(start: int, shift: int = 0, bits: int = 14) -> Any:
+        """Of `bits` bits, some bits after a byte of the header."""
+        value = tf.reduce_sum(header[start : start + 3] * [1, 2**8, 2**16])
+        return value // 2**shift % 2**bits
+
+    kind = _slice(content, 8, 8)
+    return tf.case(
+        [
+            (tf.equal(kind, b"WEBPVP8 "), lambda: tf.stack([number(8), number(6)])),
+            (tf.equal(kind, b"WEBPVP8L"), lambda: tf.stack([number(2, 6), number(1)]) + 1),
+            (tf.equal(kind, b"WEBPVP8X"), lambda: tf.stack([number(7, 0, 24), number(4, 0, 24)]) + 1),
+        ],
+        default=lambda: tf.zeros(2, tf.int32),
+    )

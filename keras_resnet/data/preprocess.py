@@ -82,6 +82,16 @@ class Preprocessing:
         """(height, width) that the image is made to cover, keeping its proportions, before the crop."""
         return int(self.size[0] / self.crop_pct), int(self.size[1] / self.crop_pct)
 
+    @property
+    def scale(self) -> np.ndarray:
+        """What pixels 0 to 255 are multiplied by, `(channels,)`, float32."""
+        return (1 / (255 * np.array(self.std))).astype("float32")
+
+    @property
+    def offset(self) -> np.ndarray:
+        """What is subtracted then, `(channels,)`, float32."""
+        return (np.array(self.mean) / np.array(self.std)).astype("float32")
+
     def __call__(self, image: Any) -> Any:
         """One image `(height, width, channels)`, any size, values 0 to 255, to a float32 tensor `(*size, channels)`."""
         import tensorflow as tf
@@ -120,8 +130,7 @@ class Preprocessing:
         """Pixels 0 to 255 `(..., channels)` as the network wants them; an array, a tensor or a Keras symbol."""
         if self.channel_order == "bgr":
             pixels = pixels[..., ::-1]
-        std = np.array(self.std)
-        return pixels * (1 / (255 * std)).astype("float32") - (np.array(self.mean) / std).astype("float32")
+        return pixels * self.scale - self.offset
 
     def attach(self, model: keras.Model) -> keras.Model:
         """The model behind its normalisation: pixels 0 to 255 `(batch, height, width, channels)` in, for an export."""
