@@ -17,7 +17,7 @@ import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -25,13 +25,12 @@ import keras
 import tyro
 
 import keras_resnet as kr
-from keras_resnet.data.augment import compose, normalized, pad_and_crop, random_flip
+from keras_resnet.data.augment import compose, normalized, random_flip
+from keras_resnet.data.crops import pad_and_crop
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.sources import load_source
-from keras_resnet.train.loop import train
-from keras_resnet.train.model import training_model
+from keras_resnet.train.learn import Data, Length, compiled, learn
 from keras_resnet.train.optimizers import make_optimizer
-from keras_resnet.train.results import keep_results
 from keras_resnet.train.schedules import PiecewiseLinear
 from keras_resnet.train.session import Machine, Session, recipe_error
 
@@ -103,49 +102,14 @@ def main(config: Config) -> None:
     """Train, or continue, and leave the results in the run's folder."""
     folder = config.run or Path("runs/cifar10") / f"{config.network}-{config.preset}-seed{config.seed}"
     session = Session("cifar10", folder, config.machine, config.seed, asdict(config))
-    train_set = load_source(config.data, "train", config.data_dir)
-    test_set = load_source(config.data, "test", config.data_dir)
+    train_set, test_set = (load_source(config.data, split, config.data_dir) for split in ("train", "test"))
     augment = compose(pad_and_crop(4), random_flip, normalized(PREPROCESSING))
+    data = Data(config.data, train_set, test_set, augment, PREPROCESSING)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
     with session.strategy.scope():
         network = build(config, len(train_set.classes), session.replicas)
-        model = training_model(
-            network,
-            config.average,
-            optimizer=optimizer(config),
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
-            metrics=["accuracy"],
-            jit_compile=session.xla,
-        )
-    session.console.print(kr.profile(network).stages())
-    evaluation, evaluation_steps = session.evaluation(test_set, PREPROCESSING, 500)
-    history = train(
-        model,
-        session.training(train_set, augment, batch_size=config.batch, steps=config.steps, seed=config.seed),
-        evaluation,
-        steps=config.steps,
-        interval=config.interval,
-        evaluation_steps=evaluation_steps,
-        folder=folder,
-        config=learned(config),
-        callbacks=session.callbacks(config.batch),
-    )
-    if session.chief:
-        card = keep_results(
-            model,
-            network,
-            folder,
-            history,
-            test_set,
-            PREPROCESSING,
-            recipe=f"cifar10.py {config.preset}",
-            seed=config.seed,
-            data=config.data,
-            train_images=train_set.size,
-            batch_size=config.batch,
-        )
-        session.console.print(
-            f"[bold]test accuracy {100 * card.accuracy:.2f} %[/] of the last weights; all in {folder}"
-        )
+        model = compiled(session, network, optimizer(config), loss, config.average)
+    learn(session, network, model, data, Length(config.steps, config.interval), config)
 
 
 def build(config: Config, classes: int, replicas: int) -> keras.Model:
@@ -182,11 +146,6 @@ def optimizer(config: Config) -> keras.Optimizer:
         accumulate=config.accumulate,
         mixed_float16=config.machine.precision == "mixed_float16",
     )
-
-
-def learned(config: Config) -> dict[str, Any]:
-    """The settings that make the result what it is: a run continues on other machines, but not with others of these."""
-    return {name: value for name, value in asdict(config).items() if name not in ("machine", "run", "data_dir")}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 The folder holds train/<class>/ and val/<class>/. The network keeps all but its head. Its norms keep the statistics that
 they were pretrained with unless --train-norms is given: a small set's own are noise, and a frozen layer that went on
 collecting them would change under the others' feet. Early layers learn more slowly than late ones. The weights of the
-best validation accuracy lie in best.safetensors, and an early stop chooses by it; what is reported is the last weights'.
+best validation accuracy lie in best.safetensors, and an early stop chooses by it; what is reported is that of the last.
 
 Kill it whenever you like: the same command continues.
 """
@@ -22,16 +22,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import tyro
-from keras_resnet.data.crops import random_resized_crop
 
 import keras_resnet as kr
 from keras_resnet.data.augment import compose, normalized, random_flip
+from keras_resnet.data.crops import random_resized_crop
 from keras_resnet.data.preprocess import IMAGENET, Preprocessing
-from keras_resnet.data.sources import check_same_classes, load_source
-from keras_resnet.train.loop import train
-from keras_resnet.train.model import training_model
+from keras_resnet.data.sources import load_source
+from keras_resnet.train.learn import Data, Length, compiled, learn
 from keras_resnet.train.optimizers import make_optimizer, scale_rates
-from keras_resnet.train.results import keep_results
 from keras_resnet.train.session import Machine, Session, recipe_error
 from keras_resnet.weights.hub import TAGS
 
@@ -48,7 +46,7 @@ class Config:
     """A tag of `keras-resnet list --tags`, or a file of weights (none: from scratch)."""
     network: str = "resnet18"
     """The network of the weights, where they are a file."""
-    size: int = 160
+    size: int = 224
     """Height and width of the images that the network is shown."""
     epochs: int = 8
     """Passes over the training images."""
@@ -91,48 +89,16 @@ def main(config: Config) -> None:
     folder = config.run or Path("runs/finetune") / f"{name}-{Path(config.data).name}-seed{config.seed}"
     session = Session("finetune", folder, config.machine, config.seed, asdict(config))
     train_set, test_set = (load_source(config.data, split, config.data_dir) for split in ("train", config.split))
-    check_same_classes(train_set, test_set)
     preprocessing = preprocessing_of(config)
     augment = compose(random_resized_crop(config.size, scale=(0.35, 1.0)), random_flip, normalized(preprocessing))
+    data = Data(f"{config.data}, {config.split}", train_set, test_set, augment, preprocessing)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
     interval = -(-train_set.size // config.batch)
     steps = config.epochs * interval
     with session.strategy.scope():
         network = build(config, name, len(train_set.classes))
-        model = training_model(
-            network,
-            optimizer=optimizer(config, steps, network),
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=config.label_smoothing),
-            metrics=["accuracy"],
-            jit_compile=session.xla,
-        )
-    evaluation, evaluation_steps = session.evaluation(test_set, preprocessing, 50)
-    history = train(
-        model,
-        session.training(train_set, augment, batch_size=config.batch, steps=steps, seed=config.seed),
-        evaluation,
-        steps=steps,
-        interval=interval,
-        evaluation_steps=evaluation_steps,
-        folder=folder,
-        config={key: value for key, value in asdict(config).items() if key not in ("machine", "run", "data_dir")},
-        patience=config.patience,
-        callbacks=session.callbacks(config.batch),
-    )
-    if session.chief:
-        card = keep_results(
-            model,
-            network,
-            folder,
-            history,
-            test_set,
-            preprocessing,
-            recipe=f"finetune.py from {config.weights or 'scratch'}",
-            seed=config.seed,
-            data=f"{config.data}, {config.split}",
-            train_images=train_set.size,
-            batch_size=config.batch,
-        )
-        session.console.print(f"[bold]accuracy {100 * card.accuracy:.2f} %[/] of the last weights; all in {folder}")
+        model = compiled(session, network, optimizer(config, steps, network), loss)
+    learn(session, network, model, data, Length(steps, interval), config, patience=config.patience)
 
 
 def preprocessing_of(config: Config) -> Preprocessing:

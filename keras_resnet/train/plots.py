@@ -45,6 +45,23 @@ def _series(history: dict[str, Sequence[float]], key: str) -> np.ndarray:
     return np.asarray(history[key])
 
 
+def plot_images(pixels: np.ndarray, path: Path) -> None:
+    """Images side by side, as the network is shown them.
+
+    Args:
+        pixels: `(n, height, width, channels)`, 0 to 255; what lies outside is cut off.
+        path: A PNG file to write.
+    """
+    rows = -(-len(pixels) // 8)
+    figure = Figure(figsize=(10, 1.25 * rows + 0.4), layout="constrained", dpi=110)
+    figure.suptitle("What the network is first shown in training", fontsize=12)
+    for axes in figure.subplots(rows, 8, squeeze=False).flat:
+        axes.set_axis_off()
+    for axes, image in zip(figure.axes, pixels.clip(0, 255).astype(np.uint8), strict=False):
+        axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+    _save(figure, path)
+
+
 def plot_predictions(
     images: np.ndarray, labels: np.ndarray, scores: np.ndarray, names: Sequence[str], path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_resnet.atomic import replacing
 from keras_resnet.data.pipeline import evaluation_batches
@@ -17,7 +18,7 @@ from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.source import Source
 from keras_resnet.profile import profile
 from keras_resnet.train.model import TrainingModel, averaged
-from keras_resnet.train.plots import plot_confusion, plot_curves
+from keras_resnet.train.plots import plot_confusion, plot_curves, plot_images
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,26 @@ class Card:
         return "\n".join([f"# {self.network}", "", "| | |", "|---|---|", *lines, ""])
 
 
+def show_batch(batches: Any, preprocessing: Preprocessing, folder: Path) -> None:
+    """What the network is first shown, augmented, as a picture: `batch.png`, and in TensorBoard.
+
+    Args:
+        batches: A dataset of (images, labels).
+        preprocessing: Whose normalisation is taken back.
+        folder: The run's.
+    """
+    images = next(iter(batches))[0].numpy()[:32]
+    pixels = (images + preprocessing.offset) / preprocessing.scale
+    plot_images(pixels if preprocessing.channel_order == "rgb" else pixels[..., ::-1], folder / "batch.png")
+    _to_tensorboard(folder, "batch.png")
+
+
+def _to_tensorboard(folder: Path, name: str) -> None:
+    picture = tf.io.decode_png((folder / name).read_bytes(), 3)
+    with tf.summary.create_file_writer(str(folder / "tensorboard")).as_default():
+        tf.summary.image(name, picture[None], step=0)
+
+
 def keep_results(
     model: TrainingModel,
     network: keras.Model,
@@ -119,9 +140,11 @@ def keep_results(
         network.save(temporary)
     scores, labels = _measured(path, test, preprocessing)
     plot_confusion(labels, scores, test.classes, folder / "confusion.png")
+    _to_tensorboard(folder, "confusion.png")
     title = f"{network.name} on {facts['data']}"
     plot_curves({key: [row[key] for row in history] for key in history[0]}, folder / "curves.png", title)
-    counted, record = profile(network), json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    shape = (*preprocessing.size, preprocessing.channels)
+    counted, record = profile(network, shape), json.loads((folder / "config.json").read_text(encoding="utf-8"))
     ranks = np.argsort(-scores, axis=1, kind="stable")
     card = Card(
         network=network.name,
@@ -133,7 +156,7 @@ def keep_results(
         train_seconds=history[-1]["seconds"],
         parameters=counted.trainable_params,
         multiply_adds=counted.macs,
-        input_shape=tuple(network.input_shape[1:]),
+        input_shape=shape,
         preprocessing=preprocessing.config(),
         classes=test.classes,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),

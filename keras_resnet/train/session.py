@@ -55,7 +55,7 @@ class Session:
     def __init__(self, title: str, folder: Path, machine: Machine, seed: int, config: dict[str, Any]) -> None:
         self.strategy, reason = choose_strategy(machine.virtual_devices)
         self.replicas, self.shard = self.strategy.num_replicas_in_sync, Shard(*workers(self.strategy))
-        self.chief, self.folder = is_chief(self.strategy), folder
+        self.title, self.chief, self.folder = title, is_chief(self.strategy), folder
         self.console = Console(quiet=not self.chief)
         self.xla = {"on": True, "off": False}.get(machine.xla, "auto")
         keras.utils.set_random_seed(seed)
@@ -68,27 +68,10 @@ class Session:
         self.console.rule(f"[bold]keras_resnet {title}")
         self.console.print(f"strategy   {reason}\nprecision  {_explained(machine)}\nrun folder {folder}")
 
-    def training(
-        self, source: Source, transform: Transform, *, batch_size: int, steps: int, seed: int, **options: Any
-    ) -> Callable[[int], Any]:
+    def training(self, source: Source, transform: Transform, **options: Any) -> Callable[[int], Any]:
         """What `train` asks for batches: those of `training_batches` from a step on, for this machine's replicas."""
-
-        def batches(first_step: int) -> Any:
-            return self._spread(
-                lambda: training_batches(
-                    source,
-                    transform,
-                    batch_size=batch_size,
-                    steps=steps,
-                    seed=seed,
-                    first_step=first_step,
-                    shard=self.shard,
-                    replicas=self.replicas,
-                    **options,
-                )
-            )
-
-        return batches
+        options |= {"shard": self.shard, "replicas": self.replicas}
+        return lambda first: self._spread(lambda: training_batches(source, transform, first_step=first, **options))
 
     def evaluation(self, source: Source, preprocessing: Callable[[Any], Any], batch_size: int) -> tuple[Any, int]:
         """The batches of `evaluation_batches` for this machine's replicas, and their steps."""
