@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_resnet.data.pipeline import Transform
+from keras_resnet.data.pipeline import Transform, training_batches
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.source import Source
 from keras_resnet.data.sources import check_same_classes
@@ -90,14 +90,12 @@ def learn(
     settings = asdict(config)
     shown = (*data.preprocessing.size, data.preprocessing.channels)
     session.console.print(profile(network, shown).stages())
-    training = session.training(
-        data.train, data.transform, batch_size=config.batch, steps=length.steps, seed=config.seed, **batches
-    )
+    batches |= {"batch_size": config.batch, "seed": config.seed}
     if session.chief:
-        show_batch(training(0), data.preprocessing, session.folder)
-    evaluation, evaluation_steps = session.evaluation(
-        data.test, data.preprocessing, max(config.batch, session.replicas)
-    )
+        first = training_batches(data.train, data.transform, steps=1, **batches)
+        show_batch(first, data.preprocessing, session.folder)
+    training = session.training(data.train, data.transform, steps=length.steps, **batches)
+    evaluation, evaluation_steps = session.evaluation(data.test, data.preprocessing, config.batch)
     history = train(
         model,
         training,

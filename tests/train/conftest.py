@@ -1,0 +1,3 @@
+"""The peers as fixtures."""
+
+from tests.peers import timm, torch, torchvision  # noqa: F401
