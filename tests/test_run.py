@@ -1,6 +1,7 @@
 """What a run leaves, and where it computes."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -87,3 +88,29 @@ def test_refuses_virtual_devices_on_several_machines(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}')
     with pytest.raises(ValueError, match="is for one machine, but TF_CONFIG asks for several"):
         choose_strategy(2)
+
+
+SLURM = """
+from keras_resnet.train.strategy import choose_strategy, workers
+strategy, reason = choose_strategy()
+print(reason, workers(strategy))
+"""
+
+
+@pytest.mark.slow
+def test_the_tasks_of_a_slurm_step_are_workers():
+    environment = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost", "SLURM_STEP_TASKS_PER_NODE": "2"}
+    tasks = [
+        subprocess.Popen(
+            [sys.executable, "-c", SLURM],
+            env={**os.environ, **environment, "SLURM_PROCID": str(number)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    said = [task.communicate(timeout=120)[0].splitlines()[-1] for task in tasks]
+    assert said == [
+        f"MultiWorkerMirroredStrategy: worker {number} of 2 by Slurm, 2 replicas in all ({number}, 2)"
+        for number in range(2)
+    ]

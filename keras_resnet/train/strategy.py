@@ -75,9 +75,22 @@ def _cluster() -> tuple[Any, str]:
         _check_tf_config(os.environ["TF_CONFIG"])
         return tf.distribute.cluster_resolver.TFConfigClusterResolver(), "TF_CONFIG"
     if int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-        tasks = {"worker": int(os.environ["SLURM_STEP_NUM_TASKS"])}
-        return tf.distribute.cluster_resolver.SlurmClusterResolver(jobs=tasks), "Slurm"
+        return _slurm(int(os.environ["SLURM_STEP_NUM_TASKS"])), "Slurm"
     return None, ""
+
+
+def _slurm(tasks: int) -> Any:
+    """The tasks of a job step as workers; which GPUs each of them sees is left to Slurm."""
+    resolvers = tf.distribute.cluster_resolver
+    # It is asked for hosts and numbers alone: counting GPUs, it fails where there is none.
+    slurm = resolvers.SlurmClusterResolver(
+        jobs={"worker": tasks}, gpus_per_node=tasks, gpus_per_task=1, auto_set_gpu=False
+    )
+    cluster, (_, index) = slurm.cluster_spec(), slurm.get_task_info()
+    gpus = {"GPU": len(tf.config.list_physical_devices("GPU"))}
+    return resolvers.SimpleClusterResolver(
+        cluster, task_type="worker", task_id=index, rpc_layer="grpc", num_accelerators=gpus
+    )
 
 
 def _check_tf_config(text: str) -> None:
