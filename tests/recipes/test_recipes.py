@@ -102,6 +102,7 @@ def test_pretrained_weights_are_kept_but_for_the_head(folder, tmp_path):
         np.testing.assert_array_equal(ours, theirs)  # inference statistics, even in training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
