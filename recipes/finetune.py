@@ -52,7 +52,7 @@ class Config:
     """Passes over the training images."""
     batch: int = 30
     """Images of one step, over all devices."""
-    learning_rate: float = 0.02
+    learning_rate: float = 0.01
     """The highest; of the head."""
     layer_decay: float = 0.7
     """Each part of the network (head, stage4, ..., stem) learns at so much of the rate of the part above."""
@@ -62,7 +62,7 @@ class Config:
     """Largest norm of the whole gradient; with frozen statistics nothing else tames a large one."""
     label_smoothing: float = 0.1
     """Probability taken from the true class and shared among all."""
-    freeze: Literal["none", "stem", "stage1", "stage2", "stage3", "stage4"] = "stage1"
+    freeze: Literal["none", "stem", "stage1", "stage2", "stage3", "stage4"] = "stage2"
     """Leave everything up to here as it is; stage4 trains the head alone."""
     train_norms: bool = False
     """Let norms learn and collect statistics, where they are not frozen; needed from scratch."""
