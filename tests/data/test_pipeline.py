@@ -1,0 +1,207 @@
+"""What the replicas are given is a function of the seed and the step alone, to the last bit."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_resnet.data.augment import compose, normalized, random_flip
+from keras_resnet.data.crops import random_resized_crop
+from keras_resnet.data.mix import Mix
+from keras_resnet.data.order import Shard, shuffled
+from keras_resnet.data.pipeline import evaluation_batches, evaluation_steps, training_batches
+from keras_resnet.data.preprocess import Preprocessing
+from keras_resnet.data.sources import load_source
+
+PREPROCESSING = Preprocessing((16, 16))
+TRANSFORM = compose(random_resized_crop(16), random_flip, normalized(PREPROCESSING))
+
+
+def numbered(size, channels=1):
+    """Images that are their own index, of which even a crop tells it."""
+    images = np.broadcast_to(np.arange(size, dtype=np.uint8)[:, None, None, None], (size, 2, 2, channels))
+    return load_source((np.ascontiguousarray(images), np.arange(size) % 3))
+
+
+def as_is(image, seed):
+    return tf.ensure_shape(tf.cast(image, tf.float32), (2, 2, 1))
+
+
+def joined(source, transform=TRANSFORM, count=1, replicas=1, **options):
+    """Steps of all pipelines joined: (steps, batch, pixels and labels)."""
+    options = {"batch_size": 8, "steps": 7, "seed": 5, **options}
+    elements = []
+    for index in range(count):
+        batches = training_batches(source, transform, shard=Shard(index, count), replicas=replicas, **options)
+        own = [np.concatenate([np.reshape(x, (len(x), -1)), y], axis=1) for x, y in batches]
+        assert len(own) == len(batches)
+        elements.append(np.stack(own).reshape(-1, options["batch_size"] // count, own[0].shape[-1]))
+    return np.concatenate(elements, axis=1)
+
+
+def indices(batches):
+    return [int(image[0, 0, 0]) for images, _ in batches for image in images.numpy()]
+
+
+@pytest.fixture(scope="module", params=["memory", "streamed", "folder"])
+def source(request, imagenet, tmp_path_factory):
+    if request.param == "folder":
+        folder = tmp_path_factory.mktemp("photographs")
+        for number, one in enumerate(load_source("imagenet2012", "train", imagenet).evaluation()):
+            (folder / "ab"[number % 2]).mkdir(exist_ok=True)
+            (folder / "ab"[number % 2] / f"{number}.jpg").write_bytes(one.image.numpy())
+        return load_source(folder)
+    return load_source("imagenet2012", "train", imagenet, memory_limit=2**31 * (request.param == "memory"))
+
+
+@pytest.mark.parametrize("options", [{}, {"repeats": 3}, {"mix": Mix(0.2, 1.0)}], ids=["plain", "repeats", "mix"])
+def test_the_same_whoever_shares_it_and_whenever_it_starts(source, options):
+    whole = joined(source, **options)
+    assert np.isfinite(whole).all()
+    np.testing.assert_array_equal(joined(source, **options), whole)
+    np.testing.assert_array_equal(joined(source, replicas=4, **options), whole)
+    np.testing.assert_array_equal(joined(source, count=2, replicas=2, **options), whole)
+    np.testing.assert_array_equal(joined(source, count=2, replicas=4, **options), whole)
+    np.testing.assert_array_equal(joined(source, first_step=5, **options), whole[5:])
+    tf.random.set_seed(12345)  # the program's own seed plays no part
+    np.testing.assert_array_equal(joined(source, **options), whole)
+    assert np.abs(joined(source, seed=6, **options) - whole).max() > 0.1
+
+
+def test_the_same_in_another_process(imagenet):
+    program = """
+import hashlib, sys
+from keras_resnet.data.sources import load_source
+from tests.data.test_pipeline import joined
+source = load_source("imagenet2012", "train", sys.argv[1], memory_limit=0)
+print(hashlib.sha256(joined(source, repeats=2).tobytes()).hexdigest())
+"""
+    command = [sys.executable, "-c", program, str(imagenet)]
+    digests = {subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)}
+    assert len(digests) == 1
+    assert len(digests.pop().strip()) == 64
+
+
+def test_the_same_under_op_determinism(imagenet):
+    source = load_source("imagenet2012", "train", imagenet)
+    whole = joined(source)
+    tf.config.experimental.enable_op_determinism()
+    try:
+        np.testing.assert_array_equal(joined(source), whole)
+    finally:
+        tf.config.experimental.disable_op_determinism()
+
+
+def test_every_epoch_is_another_permutation():
+    seen = indices(training_batches(numbered(50), as_is, batch_size=8, steps=25, seed=3))  # four epochs: 200 images
+    epochs = [seen[start : start + 50] for start in range(0, 200, 50)]
+    assert all(sorted(epoch) == list(range(50)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 4
+    agreeing = [sum(a == b for a, b in zip(*pair, strict=True)) for pair in zip(epochs, epochs[1:], strict=False)]
+    assert max(agreeing) <= 6  # 1 is expected, and 6 or more once in a thousand
+
+
+def test_every_epoch_of_a_stream_is_another_permutation(imagenet):
+    source = load_source("imagenet2012", "train", imagenet, memory_limit=0)
+    images = {one.image.numpy(): number for number, one in enumerate(source.evaluation())}
+    from keras_resnet.data.order import Plan
+
+    plan = Plan(batch_size=9, first_step=0, steps=12)
+    seen = [images[example.image.numpy()] for _, example in source.training(plan, 3)]
+    epochs = [tuple(seen[start : start + 36]) for start in range(0, 108, 36)]
+    assert all(sorted(epoch) == list(range(36)) for epoch in epochs)
+    assert len({*epochs, tuple(range(36))}) == 4
+
+
+def test_an_order_is_fair():
+    """Of 720 epochs of 6 images, each image stands in each place about 120 times; 23 is chi-squared's 0.5 % of 25 free."""
+    slots = tf.range(6 * 720, dtype=tf.int64)
+    order = tf.map_fn(lambda slot: shuffled(slot, 6, 1), slots).numpy().reshape(720, 6)
+    counts = np.stack([np.bincount(order[:, place], minlength=6) for place in range(6)])
+    assert ((counts - 120) ** 2 / 120).sum() < 47
+
+
+def test_copies_stand_apart_and_differ():
+    def marked(image, seed):
+        drawn = tf.random.stateless_uniform((2, 2, 1), seed)
+        return tf.ensure_shape(tf.cast(image, tf.float32) + drawn / 2, (2, 2, 1))
+
+    for batch in (12, 8):  # of 8, the last image has two copies
+        distinct = -(-batch // 3)
+        for images, _ in training_batches(numbered(50), marked, batch_size=batch, steps=6, seed=3, repeats=3):
+            whole = np.floor(images[:, 0, 0, 0]).astype(int)
+            assert len(set(whole[:distinct])) == distinct
+            np.testing.assert_array_equal(whole, np.resize(whole[:distinct], batch))
+            assert len({image.tobytes() for image in images.numpy()}) == batch
+    seen = np.concatenate([x[:4, 0, 0, 0] for x, _ in training_batches(
+        numbered(24), as_is, batch_size=12, steps=6, seed=3, repeats=3)])  # fmt: skip
+    assert sorted(seen) == list(range(24))  # six steps of four images are an epoch
+
+
+def test_seeds_are_of_the_run_and_the_position():
+    def seed_itself(image, seed):
+        return tf.ensure_shape(tf.cast(tf.reshape(seed, (1, 2, 1)), tf.float32), (1, 2, 1))
+
+    batches = training_batches(numbered(5), seed_itself, batch_size=4, steps=4, first_step=1, seed=9)
+    seeds = np.concatenate([images.numpy().reshape(-1, 2) for images, _ in batches])
+    np.testing.assert_array_equal(seeds, [[9, position] for position in range(4, 16)])
+
+
+@pytest.mark.parametrize(("size", "batch", "replicas", "count"), [
+    (50, 8, 1, 1), (50, 8, 4, 1), (50, 8, 4, 2), (5, 4, 4, 2), (16, 8, 2, 2), (3, 100, 3, 1), (101, 12, 6, 3),
+])  # fmt: skip
+def test_evaluation_shows_every_image_once(size, batch, replicas, count):
+    source, steps = numbered(size), evaluation_steps(size, batch, replicas)
+    per_shard = []
+    for index in range(count):
+        batches = evaluation_batches(
+            source, lambda image: as_is(image, None), batch_size=batch, shard=Shard(index, count), replicas=replicas
+        )
+        own = [images.numpy()[:, 0, 0, 0].astype(int).tolist() for images, _ in batches]
+        assert len(own) == len(batches) == steps * replicas // count
+        per_shard.append(own)
+    each = replicas // count
+    in_order = [
+        part for step in range(steps) for own in per_shard for part in own[step * each : (step + 1) * each]
+    ]
+    assert [one for part in in_order for one in part] == list(range(size))
+    sizes = [len(part) for part in in_order]
+    assert min(sizes) >= 1
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_evaluation_is_preprocessing(source):
+    from keras_resnet.data.decode import decode
+
+    batches = list(evaluation_batches(source, PREPROCESSING, batch_size=10, replicas=2))
+    images, labels = (np.concatenate(column) for column in zip(*batches, strict=True))
+    for image, label, one in zip(images, labels, source.evaluation(), strict=True):
+        np.testing.assert_array_equal(image, PREPROCESSING(decode(source.read(one.image))))
+        assert label.argmax() == int(one.label)
+        assert label.sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"replicas": 3}, "8 cannot be shared evenly by 3 replicas"),
+        ({"replicas": 3, "shard": Shard(0, 2)}, "3 replicas cannot be shared evenly by 2"),
+        ({"replicas": 16}, "leaves some"),
+        ({"first_step": 9}, "first_step"),
+        ({"repeats": 0}, "repeats"),
+        ({"seed": -1}, "seed"),
+        ({"mix": Mix(1.0), "replicas": 8}, "pairs"),
+    ],
+)
+def test_refusals(options, message):
+    with pytest.raises(ValueError, match=message):
+        training_batches(numbered(9), as_is, **{"batch_size": 8, "steps": 7, "seed": 0, **options})
+
+
+def test_more_refusals():
+    with pytest.raises(ValueError, match="index"):
+        Shard(2, 2)
+    with pytest.raises(ValueError, match="3 images cannot be shared by 4"):
+        evaluation_batches(numbered(3), lambda image: as_is(image, None), batch_size=8, replicas=4)
