@@ -22,9 +22,7 @@ def test_arrays():
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
     source = load_source((images, [0, 2, 1, 1, 0], ["a", "b", "c"]))
     assert (source.size, source.classes, source.channels, source.encoded) == (5, ("a", "b", "c"), 3, False)
-    assert contents(source) == [
-        (image.tobytes(), label) for image, label in zip(images, [0, 2, 1, 1, 0], strict=True)
-    ]
+    assert contents(source) == [(image.tobytes(), label) for image, label in zip(images, [0, 2, 1, 1, 0], strict=True)]
 
 
 def test_folder_takes_the_split_s_sub_folder(folder):
@@ -46,7 +44,9 @@ def test_a_tfds_set_in_memory_and_streamed_is_the_same(imagenet):
     memory, streamed = (load_source("imagenet2012", "val", imagenet, memory_limit=limit) for limit in (2**31, 0))
     assert isinstance(streamed, Streamed)
     assert not isinstance(memory, Streamed)
-    raw = tfds.load("imagenet2012", split="validation", data_dir=imagenet, decoders={"image": tfds.decode.SkipDecoding()})
+    raw = tfds.load(
+        "imagenet2012", split="validation", data_dir=imagenet, decoders={"image": tfds.decode.SkipDecoding()}
+    )
     expected = sorted((one["image"], int(one["label"])) for one in tfds.as_numpy(raw))
     for source in (memory, streamed):
         assert (source.size, len(source.classes), source.encoded) == (12, 1000, True)
