@@ -52,9 +52,10 @@ class BadImages:
         if known not in self.names:
             self.names[known] = reason
             log.warning("%s: %s. It is replaced by a grey image without a label.", known, reason)
-        if len(self.names) > self.limit:
+        if len(self.names) > self.limit and not self.failure:
             shown = "; ".join(f"{one}: {why}" for one, why in list(self.names.items())[:10])
             self.failure = f"{len(self.names)} images cannot be read, more than the {self.limit} borne. {shown}"
+        if self.failure:
             raise ValueError(self.failure)
         return np.int32(len(self.names))
 

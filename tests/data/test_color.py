@@ -116,7 +116,7 @@ def test_rotation_is_pillow_s(degrees):
     assert levels_apart(*inside(moved, expected, pixels, theirs))[0] <= 1
 
 
-@pytest.mark.parametrize("level", [0.0, 3.3, 7.0, 10.0])
+@pytest.mark.parametrize("level", [0.0, 3.3, 7.0, 9.9])  # at 10, Pillow refuses to posterize to no bits
 def test_strengths_are_timm_s(level, timm, monkeypatch):
     """Each of timm's own operations at a level, with either sign, against ours by the same name."""
     from timm.data import auto_augment
