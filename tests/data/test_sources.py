@@ -4,7 +4,6 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_resnet.data.decode import decode
@@ -15,7 +14,8 @@ from tests.data.tfds_imagenet import WNIDS
 
 def contents(source):
     """(image as bytes, label) of all, in order."""
-    return [(source.read(one.image).numpy().tobytes(), int(one.label)) for one in source.evaluation()]
+    images = ((source.read(one.image).numpy(), int(one.label)) for one in source.evaluation())
+    return [(image if isinstance(image, bytes) else image.tobytes(), label) for image, label in images]
 
 
 def test_arrays():
@@ -32,7 +32,7 @@ def test_folder_takes_the_split_s_sub_folder(folder):
     check_same_classes(train, held_out)
     names = [bytes.decode(one.name.numpy()) for one in held_out.evaluation()]
     assert names == [str(folder / "val" / name / f"{k}.jpg") for name in train.classes for k in range(2)]
-    assert contents(held_out)[3][0] == tf.constant((folder / "val/birch/1.jpg").read_bytes()).numpy()
+    assert contents(held_out)[3][0] == (folder / "val/birch/1.jpg").read_bytes()
     assert [label for _, label in contents(held_out)] == [0, 0, 1, 1, 2, 2]
 
 
@@ -104,7 +104,7 @@ def test_refusals_of_folders(folder, tmp_path):
         load_source(folder / "val" / "apple", "train")
     for file in (folder / "val" / "birch").iterdir():
         file.unlink()
-    with pytest.raises(ValueError, match=r"no images .* val/birch"):
+    with pytest.raises(ValueError, match=r"no images .*val/birch"):
         load_source(folder, "val")
     shutil.rmtree(folder / "val" / "birch")
     with pytest.raises(ValueError, match="'birch' only in one"):
