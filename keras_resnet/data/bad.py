@@ -83,7 +83,7 @@ def careful(prepare: Callable[[Example], Any], bad: BadImages) -> Callable[[Exam
         if not shape.is_fully_defined():
             raise ValueError(f"the transform's images must all have one known size; received {shape}.")
         own = pixels.map(lambda image: (image, True)).ignore_errors()
-        grey = tf.data.Dataset.from_tensors((tf.zeros(shape), False))
+        grey = tf.data.Dataset.from_tensors(0).map(lambda _: (tf.zeros(shape), False))  # made only when it is asked
         image, good = own.concatenate(grey).take(1).get_single_element()
 
         # Called stateless, it is spared the serial execution of what may change state under op determinism.
