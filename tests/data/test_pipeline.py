@@ -51,13 +51,17 @@ def indices(batches):
 def make_source(kind, imagenet, folder):
     if kind == "folder":
         return load_source(folder)
+    if kind == "arrays":
+        images = np.random.default_rng(0).integers(0, 256, (19, 20, 18, 3), dtype=np.uint8)
+        return load_source((images, np.arange(19) % 4))
     return load_source("imagenet2012", "train", imagenet, memory_limit=2**31 * (kind == "memory"))
 
 
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        ("memory", {}),
+        ("arrays", {"repeats": 2}),
+        pytest.param("memory", {}, marks=pytest.mark.slow),
         pytest.param("streamed", {"repeats": 3}, marks=pytest.mark.slow),
         pytest.param("folder", {"mix": Mix(0.2, 1.0)}, marks=pytest.mark.slow),
         pytest.param("streamed", {"mix": Mix(0.2, 1.0), "repeats": 2}, marks=pytest.mark.slow),
