@@ -52,9 +52,10 @@ class BadImages:
         if known not in self.names:
             self.names[known] = reason
             log.warning("%s: %s. It is replaced by a grey image without a label.", known, reason)
-        if len(self.names) > self.limit:
+        if len(self.names) > self.limit and not self.failure:
             shown = "; ".join(f"{one}: {why}" for one, why in list(self.names.items())[:10])
             self.failure = f"{len(self.names)} images cannot be read, more than the {self.limit} borne. {shown}"
+        if self.failure:
             raise ValueError(self.failure)
         return np.int32(len(self.names))
 
@@ -82,7 +83,7 @@ def careful(prepare: Callable[[Example], Any], bad: BadImages) -> Callable[[Exam
         if not shape.is_fully_defined():
             raise ValueError(f"the transform's images must all have one known size; received {shape}.")
         own = pixels.map(lambda image: (image, True)).ignore_errors()
-        grey = tf.data.Dataset.from_tensors((tf.zeros(shape), False))
+        grey = tf.data.Dataset.from_tensors(0).map(lambda _: (tf.zeros(shape), False))  # made only when it is asked
         image, good = own.concatenate(grey).take(1).get_single_element()
 
         # Called stateless, it is spared the serial execution of what may change state under op determinism.

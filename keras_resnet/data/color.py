@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_resnet.data.crops import Function
+from keras_resnet.data.decode import luma
 
 
 def brightness(image: Any, factor: Any) -> Any:
@@ -15,13 +16,13 @@ def brightness(image: Any, factor: Any) -> Any:
 
 def contrast(image: Any, factor: Any) -> Any:
     """Blend with the mean of the image's grey."""
-    mean = tf.floor(tf.reduce_mean(tf.cast(grey(image), tf.float32)) + 0.5)
+    mean = tf.floor(tf.reduce_mean(tf.cast(luma(image), tf.float32)) + 0.5)
     return blend(tf.cast(tf.fill(tf.shape(image), mean), tf.uint8), image, factor)
 
 
 def saturation(image: Any, factor: Any) -> Any:
     """Blend with the grey image: 0 is grey, 1 the image; Pillow's `Color`."""
-    return blend(tf.broadcast_to(grey(image), tf.shape(image)), image, factor)
+    return blend(tf.broadcast_to(luma(image), tf.shape(image)), image, factor)
 
 
 def sharpness(image: Any, factor: Any) -> Any:
@@ -86,14 +87,6 @@ def blend(other: Any, image: Any, factor: Any) -> Any:
     base = tf.cast(other, tf.float32)
     mixed = base + factor * (tf.cast(image, tf.float32) - base)
     return tf.cast(tf.clip_by_value(mixed, 0.0, 255.0), tf.uint8)
-
-
-def grey(image: Any) -> Any:
-    """Luma by ITU-R 601, one channel."""
-    if image.shape[-1] == 1:
-        return image
-    red, green, blue = tf.unstack(tf.cast(image, tf.int32), axis=-1)
-    return tf.cast((19595 * red + 38470 * green + 7471 * blue + 0x8000) // 2**16, tf.uint8)[..., None]
 
 
 def to_uint8(image: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from keras_resnet.data.decode import checked_shape, decode, is_jpeg
+from keras_resnet.data.decode import checked_shape, decode, is_jpeg, luma
 
 Function = Callable[[Any, Any], Any]  # (image, seed) -> image; the seed is two whole numbers
 ATTEMPTS = 10
@@ -118,7 +118,7 @@ def _decoded_crop(content: Any, box: Any, enough: int | None, channels: int) -> 
     def at(ratio: int) -> Callable[[], Any]:
         # Pillow's and torchvision's libjpeg computes this transform; the fast one saves nothing measurable.
         return lambda: tf.raw_ops.DecodeAndCropJpeg(
-            contents=content, crop_window=box // ratio, channels=channels, ratio=ratio, dct_method="INTEGER_ACCURATE"
+            contents=content, crop_window=box // ratio, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE"
         )
 
     def jpeg() -> Any:
@@ -127,8 +127,9 @@ def _decoded_crop(content: Any, box: Any, enough: int | None, channels: int) -> 
         spare = tf.reduce_min(box[2:]) // enough
         return tf.switch_case(tf.cast(spare >= 2, tf.int32) + tf.cast(spare >= 4, tf.int32), [at(1), at(2), at(4)])
 
-    pixels = tf.cond(is_jpeg(content), jpeg, lambda: _crop(decode(content, channels), box))
-    return tf.ensure_shape(pixels, (None, None, channels))
+    pixels = tf.cond(is_jpeg(content), jpeg, lambda: _crop(decode(content), box))
+    pixels = tf.ensure_shape(pixels, (None, None, 3))
+    return pixels if channels == 3 else luma(pixels)
 
 
 def _resize_by_area(pixels: Any, size: int) -> Any:

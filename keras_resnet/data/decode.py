@@ -15,8 +15,8 @@ MAX_PIXELS = 2**26  # of an image: 8192 x 8192
 def decode(image: Any, channels: int = 3) -> Any:
     """A JPEG, PNG, BMP, GIF (its first frame) or still WebP file, or an image that is decoded already, as uint8.
 
-    Grey, palette, alpha and CMYK become `channels` as TensorFlow's decoders do it: alpha is dropped, 16 bits become 8.
-    The EXIF orientation is not applied, as in torchvision. JPEG is decoded as Pillow's libjpeg does it, exactly.
+    Palette, alpha and CMYK become RGB as TensorFlow's decoders do it: alpha is dropped, 16 bits become 8. The EXIF
+    orientation is not applied, as in torchvision. JPEG is decoded as Pillow does it, exactly; grey is Pillow's too.
 
     Args:
         image: string, the file; or uint8 `(height, width, channels)`, which is returned as it is.
@@ -36,10 +36,19 @@ def decode(image: Any, channels: int = 3) -> Any:
     with tf.control_dependencies([checked_shape(image)]):
         pixels = tf.cond(
             is_jpeg(image),
-            lambda: tf.io.decode_jpeg(image, channels, dct_method="INTEGER_ACCURATE"),
-            lambda: tf.io.decode_image(image, channels, expand_animations=False),
+            lambda: tf.io.decode_jpeg(image, 3, dct_method="INTEGER_ACCURATE"),
+            lambda: tf.io.decode_image(image, 3, expand_animations=False),
         )
-    return tf.ensure_shape(pixels, (None, None, channels))
+    pixels = tf.ensure_shape(pixels, (None, None, 3))
+    return pixels if channels == 3 else luma(pixels)
+
+
+def luma(image: Any) -> Any:
+    """Grey by ITU-R 601 as Pillow rounds it, `(height, width, 1)`; the image itself where it has one channel."""
+    if image.shape[-1] == 1:
+        return image
+    red, green, blue = tf.unstack(tf.cast(image, tf.int32), axis=-1)
+    return tf.cast((19595 * red + 38470 * green + 7471 * blue + 0x8000) // 2**16, tf.uint8)[..., None]
 
 
 def checked_shape(content: Any) -> Any:

@@ -113,4 +113,8 @@ def shuffled(number: Any, size: int, seed: int) -> Any:
     """
     epoch, slot = number // size, number % size
     key = tf.stack([tf.constant(seed, number.dtype), epoch])
-    return tf.random.experimental.index_shuffle(slot, key, tf.constant(size - 1, number.dtype))
+    # TensorFlow's shuffle alone favours some images in some places; turned by random amounts before and after, every
+    # image is equally likely in every place.
+    turns = tf.random.stateless_uniform([2], key, 0, size, number.dtype)
+    moved = tf.random.experimental.index_shuffle((slot + turns[0]) % size, key, tf.constant(size - 1, number.dtype))
+    return (moved + turns[1]) % size

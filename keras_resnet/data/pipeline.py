@@ -82,7 +82,7 @@ def training_batches(
     if mix:
         batches = batches.map(mix, tf.data.AUTOTUNE)
     elements = (steps - first_step) * replicas // shard.count
-    return batches.apply(tf.data.experimental.assert_cardinality(elements)).prefetch(tf.data.AUTOTUNE)
+    return batches.apply(tf.data.experimental.assert_cardinality(elements)).prefetch(2)
 
 
 def evaluation_batches(
@@ -133,7 +133,7 @@ def evaluation_batches(
     read = _reader(source, bad)
     images = source.evaluation().enumerate().filter(mine).map(prepare, tf.data.AUTOTUNE)
     batches = images.batch(max(sizes)).rebatch(tf.constant(sizes, tf.int64))
-    return batches.apply(tf.data.experimental.assert_cardinality(len(sizes))).prefetch(tf.data.AUTOTUNE)
+    return batches.apply(tf.data.experimental.assert_cardinality(len(sizes))).prefetch(2)
 
 
 def _reader(source: Source, bad: BadImages | None) -> Callable[[Example, Callable[[Any], Any]], tuple[Any, Any]]:

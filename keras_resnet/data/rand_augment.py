@@ -127,7 +127,7 @@ def _torchvision(fill: Sequence[float]) -> dict[str, Operation]:
         return 1.0 + sign * 0.99 * strength
 
     def shift(strength: Any, sign: Any) -> Any:
-        return sign * tf.floor(32.0 * strength + 1e-4)  # of bins, some fall a rounding error short of a whole number
+        return -sign * tf.floor(32.0 * strength + 1e-4)  # of bins, some fall a rounding error short of a whole number
 
     return {
         "ShearX": lambda image, strength, sign: affine(image, (1, sign * 0.99 * strength, 0, 0, 1, 0), fill),
