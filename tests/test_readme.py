@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,9 @@ def test_the_examples_run(tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     pixels = tf.random.stateless_uniform((300, 400, 3), (0, 1), 0, 256, tf.int32)
     (tmp_path / "photo.jpg").write_bytes(tf.io.encode_jpeg(tf.cast(pixels, tf.uint8)).numpy())
+    for split in ("train", "val"):
+        (tmp_path / "photos" / split / "one").mkdir(parents=True)
+        shutil.copy(tmp_path / "photo.jpg", tmp_path / "photos" / split / "one")
     namespace = {}
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     assert len(blocks) >= 7
@@ -40,6 +44,7 @@ def test_the_examples_run(tmp_path, monkeypatch, request):
         if all(installed(peer, request) for peer in peers):
             exec(compile(block, "README.md", "exec"), namespace)
     assert namespace["answer"]["valid"].numpy().all()
+    assert next(iter(namespace["train"]))[0].shape == (64, 224, 224, 3)
     assert namespace["deeper"].output_shape == (None, 2048)
 
 

@@ -2,7 +2,8 @@
 
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ class BadImages:
         10
         """
         return cls(max(10, source.size // 1000))
+
+    @contextmanager
+    def said(self) -> Iterator[None]:
+        """Turn the error that TensorFlow raises beyond the limit into a ValueError that names the files."""
+        try:
+            yield
+        except tf.errors.InvalidArgumentError:
+            if self.failure:
+                raise ValueError(self.failure) from None
+            raise
 
     def report(self, name: bytes, image: bytes) -> np.int32:
         """Take note of one, given as `Example` has it, and log it the first time.

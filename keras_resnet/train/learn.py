@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_resnet.data.bad import BadImages
 from keras_resnet.data.pipeline import Transform, training_batches
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.source import Source
@@ -86,28 +87,32 @@ def learn(
 
     Returns:
         The card; None where another process writes.
+
+    Raises:
+        ValueError: where too many images cannot be read, naming them; and what `train` raises.
     """
     settings = asdict(config)
     shown = (*data.preprocessing.size, data.preprocessing.channels)
     session.console.print(profile(network, shown).stages())
-    batches |= {"batch_size": config.batch, "seed": config.seed}
-    if session.chief:
-        first = training_batches(data.train, data.transform, steps=1, **batches)
-        show_batch(first, data.preprocessing, session.folder)
-    training = session.training(data.train, data.transform, steps=length.steps, **batches)
-    evaluation, evaluation_steps = session.evaluation(data.test, data.preprocessing, config.batch)
-    history = train(
-        model,
-        training,
-        evaluation,
-        steps=length.steps,
-        interval=length.interval,
-        evaluation_steps=evaluation_steps,
-        folder=session.folder,
-        config={name: value for name, value in settings.items() if name not in ELSEWHERE},
-        patience=patience,
-        callbacks=session.callbacks(config.batch),
-    )
+    bad = BadImages.of(data.train)
+    batches |= {"batch_size": config.batch, "seed": config.seed, "bad": bad}
+    with bad.said():
+        if session.chief:
+            first = training_batches(data.train, data.transform, steps=1, **batches)
+            show_batch(first, data.preprocessing, session.folder)
+        evaluation, evaluation_steps = session.evaluation(data.test, data.preprocessing, config.batch, bad)
+        history = train(
+            model,
+            session.training(data.train, data.transform, steps=length.steps, **batches),
+            evaluation,
+            steps=length.steps,
+            interval=length.interval,
+            evaluation_steps=evaluation_steps,
+            folder=session.folder,
+            config={name: value for name, value in settings.items() if name not in ELSEWHERE},
+            patience=patience,
+            callbacks=session.callbacks(config.batch),
+        )
     if not session.chief:
         return None
     card = keep_results(

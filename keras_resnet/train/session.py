@@ -12,6 +12,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.logging import RichHandler
 
+from keras_resnet.data.bad import BadImages
 from keras_resnet.data.order import Shard
 from keras_resnet.data.pipeline import Transform, evaluation_batches, evaluation_steps, training_batches
 from keras_resnet.data.source import Source
@@ -73,14 +74,13 @@ class Session:
         options |= {"shard": self.shard, "replicas": self.replicas}
         return lambda first: self._spread(lambda: training_batches(source, transform, first_step=first, **options))
 
-    def evaluation(self, source: Source, preprocessing: Callable[[Any], Any], batch_size: int) -> tuple[Any, int]:
+    def evaluation(
+        self, source: Source, preprocessing: Callable[[Any], Any], batch_size: int, bad: BadImages
+    ) -> tuple[Any, int]:
         """The batches of `evaluation_batches` for this machine's replicas, and their steps."""
+        options: dict[str, Any] = {"batch_size": batch_size, "shard": self.shard, "replicas": self.replicas, "bad": bad}
         steps = evaluation_steps(source.size, batch_size, self.replicas)
-        return self._spread(
-            lambda: evaluation_batches(
-                source, preprocessing, batch_size=batch_size, shard=self.shard, replicas=self.replicas
-            )
-        ), steps
+        return self._spread(lambda: evaluation_batches(source, preprocessing, **options)), steps
 
     def callbacks(self, batch_size: int) -> list[keras.callbacks.Callback]:
         """A progress bar and TensorBoard's scalars, where this process is the one that shows and writes."""

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,20 @@ def test_it_leaves_a_whole_run(name, options, folder, tmp_path):
     again = run(name, *options, *data)
     assert again.returncode == 0
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.csv")} == before
+
+
+@pytest.mark.slow
+def test_too_many_images_that_cannot_be_read_are_named(folder, tmp_path):
+    data = shutil.copytree(folder, tmp_path / "data")
+    for index in range(11):
+        (data / f"train/red/{index}.png").write_text("no image")
+    done = run(
+        "cifar10", "fast", "--steps", 8, "--interval", 8, "--batch", 30, "--data", data, "--run", tmp_path / "run"
+    )
+    assert done.returncode == 2
+    assert "cifar10: 11 images cannot be read, more than the 10 borne." in done.stderr
+    assert "train/red/" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
