@@ -13,6 +13,7 @@ Kill it whenever you like: the same command continues. More seeds or depths may 
 
 import itertools
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,7 +40,7 @@ PREPROCESSING = {
 }
 AUGMENT: dict[str, tuple[Any, ...]] = {"digits": (pad_and_crop(1, 1),), "cifar10": (pad_and_crop(4), random_flip)}
 DEFAULTS = {
-    "digits": {"batch": 64, "steps": 800, "learning_rate": 0.03, "added_steps": 600},
+    "digits": {"batch": 64, "steps": 1000, "learning_rate": 0.03, "added_steps": 600},
     "cifar10": {"batch": 128, "steps": 64_000, "learning_rate": 0.1, "added_steps": 6000},
 }
 POINTS = 20  # of a curve
@@ -51,23 +52,24 @@ class Config:
 
     dataset: Literal["digits", "cifar10"] = "digits"
     """digits: 8 x 8, in the package. cifar10: by TFDS."""
-    depths: tuple[int, ...] = (8, 20, 32, 56)
+    depths: tuple[int, ...] = (8, 20, 56)
     """Layers, each 6n + 2."""
     seeds: int = 3
     """Trainings of each network; without two of them nothing can be told apart."""
-    steps: int | None = None
-    """Of the optimiser, a multiple of 20 (digits 800, cifar10 64000)."""
-    batch: int | None = None
-    """Images of one step, over all devices (digits 64, cifar10 128)."""
-    learning_rate: float | None = None
+    steps: int = 0
+    """Of the optimiser, a multiple of 20 (0: digits 1000, cifar10 64000)."""
+    batch: int = 0
+    """Images of one step, over all devices (0: digits 64, cifar10 128)."""
+    learning_rate: float = 0.0
     """Divided by 10 at 1/2 and 3/4 of the steps; from 110 layers on a tenth of it is for the first 1/160 of them, too
-    (digits 0.03, cifar10 0.1)."""
+    (0: digits 0.03, cifar10 0.1)."""
     weight_decay: float = 1e-4
     """As the paper writes it: half of it times the sum of squares of all weights is added to the loss."""
-    added_steps: int | None = None
-    """Further steps with an added unit, a multiple of 30; its decay begins after a third (digits 600, cifar10 6000)."""
-    added_decay: float = 0.1
-    """Decoupled weight decay on the added unit: each step takes away this times the learning rate of every weight."""
+    added_steps: int = 0
+    """Further steps with an added unit, a multiple of 30; its decay begins after a third (0: digits 600, cifar10
+    6000)."""
+    added_decay: float = 6.0
+    """How far the decay alone would shrink the added unit's weights by the end, as a power of e: 6 leaves 0.25 %."""
     data_dir: Path | None = None
     """Where TFDS keeps its data sets (its own default)."""
     run: Path | None = None
@@ -76,21 +78,21 @@ class Config:
 
     def __post_init__(self) -> None:
         for name, value in DEFAULTS[self.dataset].items():
-            if getattr(self, name) is None:
+            if not getattr(self, name):
                 object.__setattr__(self, name, value)
-        if not self.depths or any(depth < 8 or depth % 6 != 2 for depth in self.depths):
-            raise ValueError(f"depths must be 6n + 2: 8, 14, 20, ...; received {self.depths}.")
-        if self.seeds < 1 or self.batch < 1 or self.steps < 1 or self.steps % POINTS:  # type: ignore[operator]
+        if len(set(self.depths)) < 2 or any(depth < 8 or depth % 6 != 2 for depth in self.depths):
+            raise ValueError(f"depths must be two or more of 8, 14, 20, ... 6n + 2; received {self.depths}.")
+        if self.seeds < 1 or self.batch < 1 or self.steps < 1 or self.steps % POINTS:
             raise ValueError(
                 f"seeds and batch must be at least 1, steps a multiple of {POINTS}; "
                 f"received {self.seeds}, {self.batch}, {self.steps}."
             )
-        if self.added_steps < 30 or self.added_steps % 30:  # type: ignore[operator]
+        if self.added_steps < 30 or self.added_steps % 30:
             raise ValueError(f"added-steps must be a multiple of 30; received {self.added_steps}.")
-        if not (self.learning_rate > 0 and 0 <= self.weight_decay < 1 and 0 <= self.added_decay < 1):
+        if not (self.learning_rate > 0 and 0 <= self.weight_decay < 1 and self.added_decay > 0):
             raise ValueError(
-                "learning-rate must be positive, weight-decay and added-decay lie in [0, 1); "
-                f"received {self.learning_rate}, {self.weight_decay}, {self.added_decay}."
+                "learning-rate and added-decay must be positive and weight-decay lie in [0, 1); "
+                f"received {self.learning_rate}, {self.added_decay}, {self.weight_decay}."
             )
 
 
@@ -100,7 +102,7 @@ def main(config: Config) -> None:
     free = ("depths", "seeds", "data_dir", "run", "machine")  # may change from one start to the next
     refuse_other_settings(folder, {name: value for name, value in asdict(config).items() if name not in free})
     session = Session("degradation", folder, config.machine, 0, asdict(config))
-    setting = make_setting(config)
+    setting = make_setting(config, session.replicas)
     depths, seeds = sorted(set(config.depths)), range(config.seeds)
     images = first_images(setting.test, setting.preprocessing)
 
@@ -114,39 +116,39 @@ def main(config: Config) -> None:
     added = [unit for seed in seeds if (unit := add_unit(config, session, setting, Trial("residual", depths[0], seed)))]
     write_everything(config, folder, results, added)
     for kind in ("plain", "residual"):
-        session.console.print(report.degradation(results, kind).sentence, highlight=False)
+        session.console.print(report.degradation(results, kind).sentence, highlight=False, soft_wrap=True)
     session.console.print(
         f"[bold]{folder / 'report.html'}[/] has the pictures, the table and the rest", highlight=False
     )
 
 
-def make_setting(config: Config) -> Setting:
+def make_setting(config: Config, replicas: int) -> Setting:
     """What all trainings share."""
     name = {"digits": "uci_digits"}.get(config.dataset, config.dataset)
     train_set, test_set = (load_source(name, split, config.data_dir) for split in ("train", "test"))
     preprocessing = PREPROCESSING[config.dataset]
 
     def rate(depth: int) -> Any:
-        peak, steps = config.learning_rate, config.steps or 0
+        peak, steps = config.learning_rate, config.steps
         drops, rates = [steps // 2, steps * 3 // 4], [peak, peak / 10, peak / 100]
         if depth >= 110:
             drops, rates = [max(1, steps // 160), *drops], [peak / 10, *rates]
         return keras.optimizers.schedules.PiecewiseConstantDecay(drops, rates)
 
     return Setting(
-        build=lambda network, depth: build(config, network, depth, config.weight_decay),
+        build=lambda network, depth: build(config, network, depth, config.weight_decay, replicas),
         rate=rate,
         train=train_set,
         test=test_set,
         transform=compose(*AUGMENT[config.dataset], normalized(preprocessing)),
         preprocessing=preprocessing,
-        batch=config.batch or 0,
-        steps=config.steps or 0,
-        interval=(config.steps or 0) // POINTS,
+        batch=config.batch,
+        steps=config.steps,
+        interval=config.steps // POINTS,
     )
 
 
-def build(config: Config, network: str, depth: int, weight_decay: float) -> keras.Model:
+def build(config: Config, network: str, depth: int, weight_decay: float, replicas: int) -> keras.Model:
     """A plain or residual network of 6n + 2 layers, with logits."""
     preprocessing = PREPROCESSING[config.dataset]
     return kr.create_model(
@@ -158,6 +160,7 @@ def build(config: Config, network: str, depth: int, weight_decay: float) -> kera
         weight_decay=weight_decay / 2,  # Keras leaves out the half
         decay_scope=("kernel", "bias", "gamma", "beta"),
         kernel_initializer="he_normal",
+        synchronized=replicas > 1,
     )
 
 
@@ -167,7 +170,7 @@ def add_unit(config: Config, session: Session, setting: Setting, trial: Trial) -
     if not path.exists() and trained.exists():
         keras.utils.set_random_seed(trial.seed)
         with session.strategy.scope():
-            network = build(config, trial.network, trial.depth, 0.0)
+            network = build(config, trial.network, trial.depth, 0.0, session.replicas)
         kr.load_weights(network, trained)
         with session.console.status(f"adding a unit to {trial}"):
             unit = train_added_unit(
@@ -176,7 +179,7 @@ def add_unit(config: Config, session: Session, setting: Setting, trial: Trial) -
                 network,
                 rate=config.learning_rate,
                 decay=config.added_decay,
-                steps=config.added_steps or 0,
+                steps=config.added_steps,
             )
         write_json(path, unit)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
@@ -192,7 +195,8 @@ def write_everything(config: Config, folder: Path, results: figures.Results, add
         "responses.png": "Standard deviation of each layer's response after its norm, before the activation or the "
         "addition; means over seeds. Figure 7 of the paper.",
         "added_unit.png": f"A unit added to the trained {shallowest}-layer residual network as the identity; decoupled "
-        f"decay of {config.added_decay:g} begins at the dotted line. Bands from the lowest seed to the highest.",
+        f"decay, which alone would leave {100 * math.exp(-config.added_decay):.2g} % of the weights, begins at the "
+        "dotted line. Bands from the lowest seed to the highest.",
     }
     figures.plot_error_curves(results, folder / "curves.png", f"Plain and residual networks on {what}")
     figures.plot_responses(results, folder / "responses.png", "How strongly layers respond")

@@ -30,7 +30,7 @@ def train_added_unit(
         setting: Of the data and the batches.
         network: A residual network in order "post", without regularisers.
         rate: Learning rate, constant.
-        decay: A step takes `decay` x `rate` of each decaying weight away.
+        decay: The decay alone would leave exp(-decay) of the decaying weights at the end.
         steps: Of the optimiser; a multiple of `points`.
         points: Of a curve; a multiple of 3.
 
@@ -39,6 +39,7 @@ def train_added_unit(
         where it is not finite; `begins`, the step at which the decay begins.
     """
     interval, begins = steps // points, points // 3
+    strength = decay / (rate * (points - begins) * interval)  # each step takes strength x rate of a weight away
     with session.strategy.scope():
         deeper = deepen(network, stage=1)
     known = {layer.name for layer in network.layers}
@@ -49,11 +50,11 @@ def train_added_unit(
 
     def go_on(names: tuple[str, ...], first: int, last: int) -> list[float | None]:
         """Train between two points; the ratio at each."""
-        decaying = {variable.path for layer in added for variable in layer.trainable_weights if variable.name in names}
+        decaying = {weight.path for layer in added for weight in layer.trainable_weights if weight.name in names}
         with session.strategy.scope():
-            optimizer = keras.optimizers.SGD(rate, momentum=0.9, weight_decay=decay if names else None)
+            optimizer = keras.optimizers.SGD(rate, momentum=0.9, weight_decay=strength if names else None)
             optimizer.exclude_from_weight_decay(
-                var_list=[v for v in deeper.trainable_weights if v.path not in decaying]
+                var_list=[weight for weight in deeper.trainable_weights if weight.path not in decaying]
             )
             loss = keras.losses.CategoricalCrossentropy(from_logits=True)
             model = training_model(deeper, optimizer=optimizer, loss=loss)

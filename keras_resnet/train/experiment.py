@@ -14,7 +14,7 @@ import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from keras_resnet.atomic import replacing
-from keras_resnet.data.pipeline import Transform, evaluation_batches
+from keras_resnet.data.pipeline import Transform, evaluation_batches, evaluation_steps
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.source import Source
 from keras_resnet.train.checkpoint import CheckpointError
@@ -167,7 +167,12 @@ class Learner:
                 jit_compile=session.xla,
             )
         self._unused = [keras.ops.convert_to_numpy(variable) for variable in self.model.optimizer.variables]
-        self._evaluation = session.evaluation(setting.test, setting.preprocessing, 500)
+        self._evaluation_steps = evaluation_steps(setting.test.size, 500, session.replicas)
+        self._evaluation = session.strategy.distribute_datasets_from_function(
+            lambda _: evaluation_batches(
+                setting.test, setting.preprocessing, batch_size=500, replicas=session.replicas
+            ).cache()  # small, and wanted at every point of every curve
+        )
 
     def begin(self, seed: int) -> None:
         """The weights of a seed and an optimiser that has taken no step."""
@@ -183,7 +188,6 @@ class Learner:
         began, setting = time.perf_counter(), self.setting
         self.begin(seed)
         folder.mkdir(exist_ok=True)
-        evaluation, evaluation_steps = self._evaluation
         history, diverged = [], None
         try:
             history = train(
@@ -191,10 +195,10 @@ class Learner:
                 self.session.training(
                     setting.train, setting.transform, batch_size=setting.batch, steps=setting.steps, seed=seed
                 ),
-                evaluation,
+                self._evaluation,
                 steps=setting.steps,
                 interval=setting.interval,
-                evaluation_steps=evaluation_steps,
+                evaluation_steps=self._evaluation_steps,
                 folder=folder,
                 config={},  # `refuse_other_settings` has seen to them
                 callbacks=[bar],

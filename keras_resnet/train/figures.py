@@ -101,7 +101,7 @@ def plot_added_unit(added: Results, path: Path, title: str) -> None:
     )
     _finish(axes, xlabel="step since the unit was added", title="")
     axes.set(ylabel=r"$\|F(x)\|\;/\;\|x\|$, mean over the test images", ylim=(0, None))
-    axes.legend(title="weight decay on the added unit", frameon=False, loc="center right")
+    figure.legend(title="weight decay on the added unit", frameon=False, loc="outside lower center", ncols=len(ARMS))
     _save(figure, path)
 
 
