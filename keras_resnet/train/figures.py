@@ -116,6 +116,10 @@ def plot_depths(results: Results, path: Path, title: str) -> None:
     figure = Figure(figsize=(9.5, 4.8), layout="constrained", dpi=120)
     figure.suptitle(title, fontsize=13)
     axes = figure.subplots()
+    every = sorted({result["depth"] for result in results})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(every, [str(depth) for depth in every])
+    axes.minorticks_off()
     for network in _names(results):
         ended = [result for result in results if result["network"] == network and result["diverged"] is None]
         depths = sorted({result["depth"] for result in ended})
@@ -129,12 +133,8 @@ def plot_depths(results: Results, path: Path, title: str) -> None:
             points = [(result["depth"], result[key]) for result in ended]
             axes.plot(*np.array(points).T, "o", color=colour, markersize=2 + width, alpha=0.6, linestyle="none")
         axes.plot([], [], color=colour, linewidth=BOLD, label=f"{network} networks")
-    depths = sorted({result["depth"] for result in results})
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(depths, [str(depth) for depth in depths])
-    axes.minorticks_off()
     _finish(axes, xlabel="layers", title="")
-    axes.set(ylabel="error after the last step, %", ylim=(0, None))
+    axes.set(ylabel="error after the last step, %", ylim=(0, None), xlim=(every[0] / 1.1, every[-1] * 1.1))
     handles = [*axes.get_legend_handles_labels()[0], *_widths()]
     axes.legend(handles=handles, frameon=False, loc="upper left")
     _save(figure, path)

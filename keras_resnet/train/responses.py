@@ -27,7 +27,7 @@ def layer_responses(network: keras.Model, images: Any) -> dict[str, float]:
     ['stem_norm', 'stage1_block1_norm1', 'stage1_block1_norm2']
     """
     norms = [layer for layer in network.layers if re.search(r"_norm\d*$", layer.name) and "shortcut" not in layer.name]
-    outputs = keras.Model(network.inputs, [norm.output for norm in norms])(images, training=False)
+    outputs = keras.Model(network.input, [norm.output for norm in norms])(images, training=False)
     return {norm.name: float(ops.std(ops.cast(output, "float32"))) for norm, output in zip(norms, outputs, strict=True)}
 
 
@@ -38,7 +38,7 @@ def branch_probe(network: keras.Model, unit: str) -> keras.Model:
         network: A residual network of this package in order "post".
         unit: The unit's name, e.g. "stage1_block2".
     """
-    return keras.Model(network.inputs, network.get_layer(f"{unit}_add").input)
+    return keras.Model(network.input, network.get_layer(f"{unit}_add").input)
 
 
 def branch_ratio(probe: keras.Model, images: Any) -> float | None:
