@@ -203,11 +203,15 @@ def write_everything(config: Config, folder: Path, results: figures.Results, add
     verdicts = [report.degradation(results, kind).sentence for kind in ("plain", "residual")]
     body = [report.paragraph(text, "verdict") for text in (*verdicts, report.advantage(results))]
     body += [report.table(report.summary(results)), report.picture(folder / "curves.png", captions["curves.png"])]
-    body += [report.heading("Why"), report.picture(folder / "responses.png", captions["responses.png"])]
+    body += [report.heading("Responses"), report.paragraph(report.responses(results), "verdict")]
+    body += [report.picture(folder / "responses.png", captions["responses.png"])]
+    body.append(report.heading("An added unit"))
     if added:
         figures.plot_added_unit(added, folder / "added_unit.png", "Weight decay on a unit that is not needed")
-        body += [report.heading("An added unit"), report.paragraph(report.added_unit(added), "verdict")]
+        body += [report.paragraph(report.added_unit(added), "verdict")]
         body += [report.picture(folder / "added_unit.png", captions["added_unit.png"])]
+    else:
+        body.append(report.paragraph(f"No residual network of {shallowest} layers came to its end.", "verdict"))
     body += [report.heading("The run"), report.code((folder / "config.json").read_text(encoding="utf-8"))]
     report.write_report(folder / "report.html", f"Does depth harm? Plain and residual networks on {what}", body)
 

@@ -103,6 +103,39 @@ def advantage(results: Results) -> str:
     return f"{said} at {depth} layers. Test error after the last step: {tests}."
 
 
+def responses(results: Results) -> str:
+    """Sentences on how strongly the layers respond, plain against residual, by depth.
+
+    Args:
+        results: Of `run_trials`, with `responses` where a training came to its end.
+
+    Example:
+
+    >>> rows = [
+    ...     {"network": network, "depth": 8, "responses": {"stem_norm": deviation}, "diverged": None}
+    ...     for network, deviation in (("plain", 0.9), ("residual", 0.5))
+    ... ]
+    >>> print(responses(rows))
+    Residual layers respond more weakly than plain ones at 1 of 1 depths. Mean deviation, plain and residual: 0.90 and 0.50 with 8 layers.
+    """  # noqa: E501
+    means: dict[int, dict[str, Any]] = {}
+    for result in results:
+        if result["diverged"] is None:
+            both = means.setdefault(result["depth"], {"plain": [], "residual": []})
+            both[result["network"]] += result["responses"].values()
+    pairs = {depth: [np.mean(both[name]) for name in both] for depth, both in means.items() if all(both.values())}
+    weaker = sum(residual < plain for plain, residual in pairs.values())
+    said = "; ".join(
+        f"{plain:.2f} and {residual:.2f} with {depth} layers" for depth, (plain, residual) in pairs.items()
+    )
+    if not said:
+        return "At no depth came both a plain and a residual network to their end."
+    return (
+        f"Residual layers respond more weakly than plain ones at {weaker} of {len(pairs)} depths. "
+        f"Mean deviation, plain and residual: {said}."
+    )
+
+
 def added_unit(added: Results) -> str:
     """Sentences on an added unit: what was left of |F(x)| / |x| at the end, of its value as the decay began.
 

@@ -92,6 +92,19 @@ def test_the_added_unit_in_words(last, end):
     assert said.endswith(end)
 
 
+def test_responses_in_words():
+    rows = results(
+        {("plain", 8): [1.0, 2.0], ("residual", 8): [1.0, None], ("plain", 56): [None], ("residual", 56): [1.0]}
+    )
+    rows[0]["responses"], rows[1]["responses"] = {"a": 0.1, "b": 0.3}, {"a": 0.3, "b": 0.7}
+    rows[2]["responses"] = {"a": 0.2, "b": 0.4}
+    assert report.responses(rows) == (
+        "Residual layers respond more weakly than plain ones at 1 of 1 depths. "
+        "Mean deviation, plain and residual: 0.35 and 0.30 with 8 layers."
+    )
+    assert "At no depth" in report.responses(results({("plain", 8): [None], ("residual", 8): [1.0]}))
+
+
 def test_pictures_and_page_bear_divergence_and_hostile_text(tmp_path):
     rows = results(
         {("plain", 8): [1.0, 2.0], ("plain", 56): [None, None], ("residual", 8): [0.0], ("residual", 56): [None]}
