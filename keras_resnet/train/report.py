@@ -237,6 +237,6 @@ def _in_words(group: Results, key: str) -> str:
     errors = _ended(group, key)
     lost = f", {len(group) - len(errors)} diverged" if len(errors) < len(group) else ""
     if not errors:
-        return f"none (all {len(group)} seeds diverged)"
+        return f"none ({len(group)} of {len(group)} seeds diverged)"
     seeds = f"{len(errors)} seed{'s' if len(errors) > 1 else ''}{lost}"
     return _spread(errors).removesuffix(")") + f", {seeds})"

@@ -65,6 +65,9 @@ def test_a_killed_run_goes_on_and_gives_the_same_numbers(finished, data, tmp_pat
     assert not (folder / "results.csv").exists()
     kept = {path: path.stat().st_mtime_ns for path in (folder / "trials").glob("*.json")}
     assert len(kept) in (2, 3)
+    lost = folder / "trials" / "plain-4-seed1.json"  # trained first of its network now, where it was second before
+    lost.unlink()
+    del kept[lost]
     status, _, error = recipes.run("dense", *SHORT, *data, "--run", folder)
     assert status == 0, error[-3000:]
     assert all(path.stat().st_mtime_ns == written for path, written in kept.items())
@@ -84,19 +87,19 @@ def test_a_folder_of_other_settings_is_refused_in_one_line(finished, data):
 
 @pytest.mark.slow
 def test_what_diverges_is_reported_and_the_next_begins(data, tmp_path):
-    flags = ("--learning-rate", "1e30", "--virtual-devices", "2")
+    flags = ("--learning-rate", "1e30", "--virtual-devices", "2", "--seeds", "1")
     status, output, error = recipes.run("dense", *SHORT, *flags, *data, "--run", tmp_path)
     assert status == 0, error[-3000:]
     assert "MirroredStrategy: the CPU stands in for 2 devices, as asked" in output
     with (tmp_path / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 8
+    assert len(rows) == 4
     assert all(
         re.fullmatch(r"(the loss is (nan|inf)|weights are not finite) at step \d+", row["diverged"]) for row in rows
     )
     assert not any(row["train_error"] or row["test_error"] for row in rows)
     assert "fewer than two seeds of each came to their end" in output
-    assert "all 2 seeds diverged" in recipes.Page(tmp_path / "report.html").text
+    assert "1 of 1 seeds diverged" in recipes.Page(tmp_path / "report.html").text
     assert json.loads((tmp_path / "trials" / "plain-4-seed0.json").read_text())["curve"]["step"] == []
 
 

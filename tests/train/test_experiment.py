@@ -63,7 +63,7 @@ def test_the_verdict_is_of_the_deepest_and_the_shallowest_alone():
 def test_divergence_is_counted_and_said():
     rows = results({("plain", 8): [1.0, 2.0, 3.0], ("plain", 56): [None, 5.0, 7.0], ("residual", 56): [None] * 3})
     assert "6.00 % (5.00 to 7.00, 2 seeds, 1 diverged) with 56" in report.degradation(rows, "plain").sentence
-    assert "none (all 3 seeds diverged)" in report.degradation(rows, "residual").sentence
+    assert "none (3 of 3 seeds diverged)" in report.degradation(rows, "residual").sentence
     assert "cannot be told apart" in report.advantage(rows)
     assert [row[5:7] for row in report.summary(rows)[1:]] == [["3", "0"], ["3", "1"], ["3", "3"]]
 
