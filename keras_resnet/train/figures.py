@@ -74,7 +74,9 @@ def plot_responses(results: Results, path: Path, title: str) -> None:
             by_size.plot(layers, np.mean(np.sort(every, axis=1)[:, ::-1], axis=0), **style)
     _finish(in_order, xlabel="layer, from the input on", title="in order")
     _finish(by_size, xlabel="layer, from the strongest on", title="sorted")
-    in_order.set(ylabel="standard deviation of the response", ylim=(0, None))
+    in_order.set(ylabel="standard deviation of the response", yscale="log")
+    in_order.yaxis.set_major_formatter("{x:g}")
+    in_order.yaxis.set_minor_formatter("{x:g}")
     by_size.legend(*in_order.get_legend_handles_labels(), frameon=False)
     _save(figure, path)
 

@@ -113,25 +113,26 @@ def responses(results: Results) -> str:
 
     >>> rows = [
     ...     {"network": network, "depth": 8, "responses": {"stem_norm": deviation}, "diverged": None}
-    ...     for network, deviation in (("plain", 0.9), ("residual", 0.5))
+    ...     for network, deviation in (("plain", 0.9), ("residual", 0.5), ("plain", 0.9), ("residual", 0.5))
     ... ]
     >>> print(responses(rows))
-    Residual layers respond more weakly than plain ones at 1 of 1 depths. Mean deviation, plain and residual: 0.90 and 0.50 with 8 layers.
+    Residual layers respond more weakly than plain ones, in every seed, at 1 of 1 depths. Mean deviation, plain and residual: 0.90 and 0.50 with 8 layers.
     """  # noqa: E501
-    means: dict[int, dict[str, Any]] = {}
+    means: dict[int, dict[str, list[float]]] = {}
     for result in results:
         if result["diverged"] is None:
             both = means.setdefault(result["depth"], {"plain": [], "residual": []})
-            both[result["network"]] += result["responses"].values()
-    pairs = {depth: [np.mean(both[name]) for name in both] for depth, both in means.items() if all(both.values())}
-    weaker = sum(residual < plain for plain, residual in pairs.values())
+            both[result["network"]].append(float(np.mean(list(result["responses"].values()))))
+    means = {depth: both for depth, both in means.items() if all(both.values())}
+    weaker = sum(compare(both["residual"], both["plain"]) == "degraded" for both in means.values())
+    pairs = {depth: [np.mean(both[name]) for name in both] for depth, both in means.items()}
     said = "; ".join(
         f"{plain:.2f} and {residual:.2f} with {depth} layers" for depth, (plain, residual) in pairs.items()
     )
     if not said:
         return "At no depth came both a plain and a residual network to their end."
     return (
-        f"Residual layers respond more weakly than plain ones at {weaker} of {len(pairs)} depths. "
+        f"Residual layers respond more weakly than plain ones, in every seed, at {weaker} of {len(pairs)} depths. "
         f"Mean deviation, plain and residual: {said}."
     )
 
@@ -160,7 +161,9 @@ def added_unit(added: Results) -> str:
         lost = f", {len(pairs) - len(left)} diverged" if len(left) < len(pairs) else ""
         spread = f"{min(left):.0f} to {max(left):.0f} %, " if len(left) > 1 else ""
         said.append(f"{words} {np.mean(left):.0f} % ({spread}{seeds}{lost})" if left else f"{words} all diverged")
-    end = "the branch went to zero" if left and max(left) < 5 else "the branch did not go to zero"
+    end = "the branch did not go to zero"
+    if left and max(left) < 100:
+        end = "the branch went to zero" if max(left) < 5 else "the branch shrank in every seed, but not to zero"
     begun = "|F(x)| / |x| of the added unit, at the end against the step at which the decay began"
     return f"{begun}: {'; '.join(said)}: {end}."
 

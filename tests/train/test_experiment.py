@@ -81,7 +81,8 @@ def test_plain_against_residual_where_they_are_deepest():
     ("last", "end"),
     [
         (0.001, "0 % (1 seed): the branch went to zero."),
-        (0.2, "50 % (1 seed): the branch did not go to zero."),
+        (0.2, "50 % (1 seed): the branch shrank in every seed, but not to zero."),
+        (0.5, "125 % (1 seed): the branch did not go to zero."),
         (None, "all diverged: the branch did not go to zero."),
     ],
 )
@@ -94,14 +95,16 @@ def test_the_added_unit_in_words(last, end):
 
 def test_responses_in_words():
     rows = results(
-        {("plain", 8): [1.0, 2.0], ("residual", 8): [1.0, None], ("plain", 56): [None], ("residual", 56): [1.0]}
+        {("plain", 8): [1.0] * 2, ("residual", 8): [1.0] * 2, ("plain", 56): [None], ("residual", 56): [1.0]}
     )
-    rows[0]["responses"], rows[1]["responses"] = {"a": 0.1, "b": 0.3}, {"a": 0.3, "b": 0.7}
-    rows[2]["responses"] = {"a": 0.2, "b": 0.4}
-    assert report.responses(rows) == (
-        "Residual layers respond more weakly than plain ones at 1 of 1 depths. "
-        "Mean deviation, plain and residual: 0.35 and 0.30 with 8 layers."
-    )
+    deviations = [{"a": 0.5, "b": 0.7}, {"a": 0.7, "b": 0.9}, {"a": 0.1, "b": 0.3}, {"a": 0.5, "b": 0.3}]
+    for row, deviation in zip(rows, deviations, strict=False):
+        row["responses"] = deviation
+    means = "Mean deviation, plain and residual: 0.70 and 0.30 with 8 layers."
+    said = "Residual layers respond more weakly than plain ones, in every seed, at {} of 1 depths. "
+    assert report.responses(rows) == said.format(1) + means
+    rows[1]["responses"] = {"a": 0.4, "b": 0.2}  # below one residual network
+    assert report.responses(rows).startswith(said.format(0))
     assert "At no depth" in report.responses(results({("plain", 8): [None], ("residual", 8): [1.0]}))
 
 
