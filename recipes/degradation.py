@@ -29,7 +29,8 @@ import keras
 import tyro
 
 import keras_resnet as kr
-from keras_resnet.data.augment import compose, normalized, pad_and_crop, random_flip
+from keras_resnet.data.augment import compose, normalized, random_flip
+from keras_resnet.data.crops import pad_and_crop
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.sources import load_source
 from keras_resnet.train import figures, report

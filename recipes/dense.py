@@ -23,7 +23,8 @@ import keras
 import tyro
 
 import keras_resnet as kr
-from keras_resnet.data.augment import compose, normalized, pad_and_crop
+from keras_resnet.data.augment import compose, normalized
+from keras_resnet.data.crops import pad_and_crop
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.sources import load_source
 from keras_resnet.train import figures, report
