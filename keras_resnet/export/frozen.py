@@ -1,6 +1,5 @@
 """The network as it is served: batch norms folded, weights constants of the graph, in float32 or bfloat16."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import keras
@@ -35,7 +34,7 @@ def serving_network(model: keras.Model, precision: Precision = "float32") -> ker
     return keras.Model(folded.inputs, {"features": folded.layers[-1].input, "scores": folded.output}, name=model.name)
 
 
-def frozen(network: keras.Model, spec: tf.TensorSpec) -> Callable[[Any], dict[str, Any]]:
+def frozen(network: keras.Model, spec: tf.TensorSpec) -> Any:
     """The network as a function of a graph whose weights are constants, so that kernels lay them out once, not at each
     call; one copy, however many signatures call it. Weights of 1.9 GB and more stay variables.
 
