@@ -31,7 +31,7 @@ def serving_network(model: keras.Model, precision: Precision = "float32") -> ker
     if precision not in ("float32", "bfloat16"):
         raise ValueError(f"precision must be 'float32' or 'bfloat16'; received {precision!r}.")
     folded = _computing_in(precision, fold_batchnorm(model))
-    return keras.Model(folded.inputs, {"features": folded.layers[-1].input, "scores": folded.output}, name=model.name)
+    return keras.Model(folded.input, {"features": folded.layers[-1].input, "scores": folded.output}, name=model.name)
 
 
 def frozen(network: keras.Model, spec: tf.TensorSpec) -> Any:

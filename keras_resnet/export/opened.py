@@ -7,6 +7,7 @@ file of ONNX, LiteRT or OpenVINO its own runtime and Pillow.
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +89,8 @@ def pixels(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
 def _saved_model(path: Path, preprocessing: Preprocessing) -> Export:
     import tensorflow as tf
 
-    from keras_resnet.export.decode import prepare as prepare_one
-
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
-    step = tf.function(lambda file: prepare_one(file, preprocessing), input_signature=[tf.TensorSpec([], tf.string)])
+    step = _preparing(preprocessing)
 
     def scores(contents: Sequence[bytes]) -> np.ndarray:
         answers = [serve(image_bytes=tf.constant(list(part))) for part in _parts(contents)]
@@ -108,6 +107,16 @@ def _saved_model(path: Path, preprocessing: Preprocessing) -> Export:
         return np.stack(images)
 
     return Export(scores, prepare)
+
+
+@cache
+def _preparing(preprocessing: Preprocessing) -> Any:
+    """What stands before the network in the graph, as a function of its own; traced once."""
+    import tensorflow as tf
+
+    from keras_resnet.export.decode import prepare
+
+    return tf.function(lambda file: prepare(file, preprocessing), input_signature=[tf.TensorSpec([], tf.string)])
 
 
 def _refuse_invalid(valid: np.ndarray) -> None:
