@@ -29,11 +29,21 @@ def write_float16(network: keras.Model, path: Path) -> None:
 
 
 def write_int8(network: keras.Model, path: Path, samples: Sequence[np.ndarray]) -> None:
-    """In whole numbers, uint8 in and out: weights by output channel, activations by ranges that the samples show."""
+    """In whole numbers, uint8 in and out: weights by output channel, activations by ranges that the samples show.
+
+    Args:
+        network: Its input is float32 pixels, 0 to 255.
+        path: The `.tflite` file.
+        samples: Pixels `(height, width, channels)`.
+    """
     import tensorflow as tf
 
     def representative() -> Any:
-        return ([np.asarray(sample, np.float32)[None]] for sample in samples)
+        """The samples, with one black and one white pixel: a range of less than 0 to 255 would rescale the input."""
+        for sample in samples:
+            shown = np.array(sample, np.float32)[None]
+            shown[:, 0, 0], shown[:, -1, -1] = 0, 255
+            yield [shown]
 
     settings = {
         "representative_dataset": representative,

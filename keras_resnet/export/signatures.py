@@ -75,10 +75,11 @@ class Endpoints:
 
     def _answer(self, images: Any, output: str) -> Any:
         """One output of the network. Some kernels refuse an empty batch, which a server may be sent: then one zero
-        image goes through, and is cut off."""
+        image goes through, and is cut off. By padding, since other runtimes that read this graph stumble over a
+        condition (OpenVINO 2026.4 answers wrongly)."""
         count = tf.shape(images)[0]
-        images = tf.cond(count > 0, lambda: images, lambda: tf.zeros((1, *images.shape[1:])))
-        return self.network(images)[output][:count]
+        padded = tf.pad(images, [[0, tf.maximum(1 - count, 0)], [0, 0], [0, 0], [0, 0]])
+        return self.network(padded)[output][:count]
 
     def _named(self, scores: Any) -> Answer:
         top_scores, class_ids = tf.math.top_k(scores, self.top_k)

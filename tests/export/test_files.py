@@ -149,9 +149,9 @@ def test_openvino_reads_the_saved_model_itself(folder, expected):
     converted = openvino.convert_model(exported.signatures["predict_tensor"])
     compiled = openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     tensor = PREPROCESSING.normalize(IMAGES.astype("float32"))
-    answers = compiled({0: tensor})
-    scores = next(value for value in answers.values() if value.shape == expected.shape)
-    np.testing.assert_allclose(scores, expected, atol=1e-5)
+    answer = compiled({"tensor": tensor})
+    np.testing.assert_allclose(answer["scores"], expected, atol=1e-5)
+    assert answer["class_ids"][:, 0].tolist() == expected.argmax(axis=-1).tolist()
 
 
 @pytest.mark.slow
