@@ -25,13 +25,19 @@ class Export:
     """An export that can be asked.
 
     Args:
-        scores: From image files, as bytes, to scores `(images, classes)`.
-        prepare: From the same files to what the Keras model takes `(images, height, width, channels)`, float32, by the
-            same steps.
+        inputs: From image files, as bytes, to what the export takes.
+        run: From that to scores `(images, classes)`.
+        prepare: From the files to what the Keras model takes `(images, height, width, channels)`, float32, by the same
+            steps.
     """
 
-    scores: Callable[[Sequence[bytes]], np.ndarray]
+    inputs: Callable[[Sequence[bytes]], Any]
+    run: Callable[[Any], np.ndarray]
     prepare: Callable[[Sequence[bytes]], np.ndarray]
+
+    def scores(self, contents: Sequence[bytes]) -> np.ndarray:
+        """From image files to scores."""
+        return self.run(self.inputs(contents))
 
 
 def open_export(path: Path, preprocessing: Preprocessing) -> Export:
@@ -55,17 +61,14 @@ def open_export(path: Path, preprocessing: Preprocessing) -> Export:
         raise ExportError(f"{path}: {error.name} is not installed, which runs {path.suffix} files.") from None
     except Exception as error:  # of three runtimes
         raise ExportError(f"{path}: cannot be opened ({' '.join(str(error).split())[:200]}).") from error
-    takes_pixels = kind == np.uint8
 
-    def scores(contents: Sequence[bytes]) -> np.ndarray:
-        images = np.stack([pixels(content, preprocessing) for content in contents])
-        return run(images if takes_pixels else np.asarray(preprocessing.normalize(images.astype(np.float32))))
+    def shown(contents: Sequence[bytes]) -> np.ndarray:
+        return np.stack([pixels(content, preprocessing) for content in contents])
 
     def prepare(contents: Sequence[bytes]) -> np.ndarray:
-        images = np.stack([pixels(content, preprocessing) for content in contents])
-        return np.asarray(preprocessing.normalize(images.astype(np.float32)), np.float32)
+        return np.asarray(preprocessing.normalize(shown(contents).astype(np.float32)), np.float32)
 
-    return Export(scores, prepare)
+    return Export(shown if kind == np.uint8 else prepare, run, prepare)
 
 
 def pixels(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
@@ -106,7 +109,7 @@ def _saved_model(path: Path, preprocessing: Preprocessing) -> Export:
                 _refuse_invalid(np.arange(len(contents)) != len(images))
         return np.stack(images)
 
-    return Export(scores, prepare)
+    return Export(list, scores, prepare)
 
 
 @cache
