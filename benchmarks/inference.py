@@ -34,6 +34,7 @@ from keras_resnet.export.files import export_file
 from keras_resnet.export.saved_model import export_saved_model
 
 Call = Callable[[np.ndarray], Any]
+KEPT: list[Any] = []  # what must live as long as the process
 SIDE = 2048  # of the matrices whose product is the machine's limit
 APPLICATIONS = {"resnet50": "ResNet50", "resnet50_v1": "ResNet50", "resnet101": "ResNet101", "resnet152": "ResNet152"}
 
@@ -114,8 +115,8 @@ def make_runners(options: argparse.Namespace) -> tuple[dict[str, Call], list[str
     }.items():
         try:
             runners[name] = make()
-        except (ImportError, ValueError) as error:
-            missing.append(f"{name}: {error}")
+        except Exception as error:  # of four runtimes: the others are measured
+            missing.append(f"{name}: {type(error).__name__}: {error}")
     return runners, missing
 
 
@@ -145,8 +146,14 @@ def saved_model(folder: Path, signature: str, name: str) -> Call:
 
 def torch_model(options: argparse.Namespace) -> Call:
     """torchvision's or timm's network of the same name, whose counts equal ours; eager, in inference mode."""
-    import timm
     import torch
+
+    if not hasattr(torch.ops.torchvision, "nms"):  # a torchvision without compiled operators: timm imports it
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        KEPT.append(library)
+    import timm
 
     torch.set_num_threads(options.threads)
     model = timm.create_model(options.network).eval().to(memory_format=torch.channels_last)
