@@ -40,7 +40,8 @@ def main() -> None:
     options = arguments()
     deployed = load_source(options.model, options)
     contents, truth = labelled(options.images, len(deployed.labels))
-    calibration = [path.read_bytes() for path in image_files([options.calibration])][: options.samples]
+    found = image_files([options.calibration])
+    calibration = [path.read_bytes() for path in found[:: max(1, len(found) // options.samples)]][: options.samples]
     folder = Path(tempfile.mkdtemp())
     common: dict[str, Any] = {"preprocessing": deployed.preprocessing, "labels": deployed.labels, "images": contents}
     exports = {
