@@ -92,6 +92,16 @@ def write_card(path: Path, card: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def verification(export: Path) -> Comparison:
+    """How far an export was from its Keras model when it was made, as its card says.
+
+    Raises:
+        ExportError: where it has no card.
+    """
+    found = read_card(export)["verification"]
+    return Comparison(found["images"], found["difference"], found["same"])
+
+
 def read_card(export: Path) -> dict[str, Any]:
     """The card of an export.
 
