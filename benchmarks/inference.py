@@ -134,14 +134,14 @@ def lively(model: keras.Model) -> keras.Model:
 def keras_saved_model(model: keras.Model, folder: Path) -> Call:
     """`model.export`, as Keras' users do it."""
     model.export(str(folder), verbose=False)
-    serve = tf.saved_model.load(str(folder)).serve
-    return lambda images: serve(images).numpy()
+    loaded = tf.saved_model.load(str(folder))  # which must live as long as its functions
+    return lambda images: loaded.serve(images).numpy()
 
 
 def saved_model(folder: Path, signature: str, name: str) -> Call:
     """One signature of an export."""
-    serve = tf.saved_model.load(str(folder)).signatures[signature]
-    return lambda images: serve(**{name: tf.constant(images)})["scores"].numpy()
+    loaded = tf.saved_model.load(str(folder))
+    return lambda images: loaded.signatures[signature](**{name: tf.constant(images)})["scores"].numpy()
 
 
 def torch_model(options: argparse.Namespace) -> Call:
