@@ -103,8 +103,8 @@ def in_turn(export: Any, contents: list[bytes]) -> Callable[[], Any]:
 def network_alone(path: Path, export: Any, contents: list[bytes], prepared: np.ndarray) -> Callable[[], Any]:
     """From pixels or, in a SavedModel, from a preprocessed tensor to scores."""
     if path.is_dir():
-        signature = tf.saved_model.load(str(path)).signatures["predict_tensor"]
-        return lambda: signature(tensor=tf.constant(prepared))["scores"].numpy()
+        loaded = tf.saved_model.load(str(path))  # which must live as long as its functions
+        return lambda: loaded.signatures["predict_tensor"](tensor=tf.constant(prepared))["scores"].numpy()
     given = export.inputs(contents)
     return lambda: export.run(given)
 

@@ -92,11 +92,13 @@ def pixels(content: bytes, preprocessing: Preprocessing) -> np.ndarray:
 def _saved_model(path: Path, preprocessing: Preprocessing) -> Export:
     import tensorflow as tf
 
-    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    loaded = tf.saved_model.load(str(path))  # which must live as long as its functions
     step = _preparing(preprocessing)
 
     def scores(contents: Sequence[bytes]) -> np.ndarray:
-        answers = [serve(image_bytes=tf.constant(list(part))) for part in _parts(contents)]
+        answers = [
+            loaded.signatures["serving_default"](image_bytes=tf.constant(list(part))) for part in _parts(contents)
+        ]
         _refuse_invalid(np.concatenate([answer["valid"].numpy() for answer in answers]))
         return np.concatenate([answer["scores"].numpy() for answer in answers])
 
