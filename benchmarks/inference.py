@@ -6,8 +6,8 @@
 All run in one process, in turn: each round calls every one of them once, so that a disturbance meets them all; the
 median over the rounds counts. In the same rounds a matrix product is timed, and each result is also given as a share of
 its rate: the multiply-adds of the network over the time, by those of the product over its time. Weights are random,
-with norms that do something: speed does not depend on them. keras.applications' ResNet-50 is the original form, with 6 %
-fewer multiply-adds than this and torch's (its share is by its own), so Keras' export of our network is measured too.
+with norms that do something: speed does not depend on them. keras.applications' ResNet-50 is the original form, with
+6 % fewer multiply-adds than this and torch's (its share is by its own), so Keras' export of ours is measured too.
 What is not installed is left out, and said.
 """
 
