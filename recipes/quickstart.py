@@ -34,6 +34,7 @@ from keras_resnet.atomic import replacing
 from keras_resnet.data import digits
 from keras_resnet.data.augment import random_affine
 from keras_resnet.data.preprocess import Preprocessing
+from keras_resnet.export.card import verification
 from keras_resnet.export.saved_model import export_saved_model
 from keras_resnet.train.plots import plot_curves, plot_predictions
 from keras_resnet.train.progress import ProgressBar
@@ -126,7 +127,11 @@ def main(config: Config) -> None:
     plot_predictions(test_images, test_labels, scores, names, folder / "predictions.png")
     with replacing(folder / "model.keras") as path:
         model.save(path)
-    exported = export_saved_model(model, folder / "export", preprocessing=PREPROCESSING, labels=names, top_k=3)
+    files = [tf.io.encode_png(image).numpy() for image in test_images]
+    exported = export_saved_model(
+        model, folder / "export", preprocessing=PREPROCESSING, labels=names, top_k=3, images=files
+    )
+    console.print(f"the exported model beside the Keras model: {verification(exported)}")
     try_export(exported, test_images[0], names[test_labels[0]], folder)
     console.print(f"In {folder}:")
     for name, what in {

@@ -35,6 +35,7 @@ def test_says_what_it_does_and_ends_with_a_deployed_prediction(finished):
     assert "MirroredStrategy: the CPU stands in for 2 devices, as asked" in said
     assert "172,218 parameters" in said
     assert "test accuracy" in said
+    assert "top-1 the same for 362 of 362 images" in " ".join(said.split())  # the test images, and the card's two
     assert "the exported model says that example.png is a" in said
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import tensorflow as tf
 
 from keras_resnet.data.preprocess import Preprocessing
+from keras_resnet.export.gif import first_frame
+from keras_resnet.export.headers import KINDS, claimed_pixels, is_gif, is_webp
 
 MAX_BYTES = 2**25  # of a file: 32 MiB
 MAX_PIXELS = 2**26  # of an image: 8192 x 8192
+_LONGEST = 16  # times what the crop shows; more of an image's length is cut off before it is resized
 
 
 def decode_batch(image_bytes: Any, preprocessing: Preprocessing) -> tuple[Any, Any]:
@@ -32,7 +35,7 @@ def decode_batch(image_bytes: Any, preprocessing: Preprocessing) -> tuple[Any, A
     shape = (*preprocessing.size, preprocessing.channels)
 
     def decode(position: Any, content: Any) -> tuple[Any, Any]:
-        return position, preprocessing(decode_image(content, preprocessing.channels))
+        return position, prepare(content, preprocessing)
 
     # A last, empty image stands at position `count`, so that there is always one to batch; it is cut off again.
     empty = tf.data.Dataset.from_tensors((count, tf.zeros(shape)))
@@ -44,8 +47,26 @@ def decode_batch(image_bytes: Any, preprocessing: Preprocessing) -> tuple[Any, A
     return tf.ensure_shape(images, (None, *shape)), valid
 
 
+def prepare(content: Any, preprocessing: Preprocessing) -> Any:
+    """One image file as the network takes it, float32 `(*preprocessing.size, channels)`.
+
+    Equal to `preprocessing(decode_image(...))`, but for images more than 16 times as long as the crop needs: they are
+    cut to that length around the middle first, since 1 x 5000 pixels, resized to a height of 256, would fill 4 GB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: as `decode_image`.
+    """
+    image = decode_image(content, preprocessing.channels)
+    sides = tf.shape(image)[:2]
+    target = tf.constant(preprocessing.resize_to)
+    longest = _LONGEST * tf.maximum(1, -(-sides[::-1] * target // target[::-1]))  # the other side's share, rounded up
+    cut = tf.maximum(0, (sides - longest) // 2)
+    image = image[cut[0] : sides[0] - cut[0], cut[1] : sides[1] - cut[1]]
+    return preprocessing(image)
+
+
 def decode_image(content: Any, channels: int) -> Any:
-    """One PNG, JPEG, BMP or GIF file (its first frame) as uint8 `(height, width, channels)`.
+    """One PNG, JPEG, BMP, GIF (its first frame) or still WebP file as uint8 `(height, width, channels)`.
 
     Grey, palette and alpha become `channels` as TensorFlow's decoders do it: alpha is dropped, 16 bits become 8. The
     EXIF orientation is not applied, as in torchvision and `tf.data`.
@@ -59,61 +80,27 @@ def decode_image(content: Any, channels: int) -> Any:
             than MAX_PIXELS.
     """
     size = tf.strings.length(content)
+    with tf.control_dependencies([tf.debugging.assert_less_equal(size, MAX_BYTES, message="the file is too large")]):
+        nothing = tf.constant(0, tf.int64)
+        content, frame = tf.cond(is_gif(content), lambda: first_frame(content), lambda: (content, nothing))
     pixels = claimed_pixels(content)
     checks = [
-        tf.debugging.assert_less_equal(size, MAX_BYTES, message="the file is too large"),
-        tf.debugging.assert_positive(pixels, message="not a PNG, JPEG, BMP or GIF file"),
-        tf.debugging.assert_less_equal(pixels, tf.constant(MAX_PIXELS, tf.int64), message="the image is too large"),
+        tf.debugging.assert_positive(pixels, message=f"not a {KINDS} file"),
+        tf.debugging.assert_less_equal(
+            tf.maximum(pixels, frame), tf.constant(MAX_PIXELS, tf.int64), message="too large"
+        ),
     ]
     with tf.control_dependencies(checks):
-        image = tf.io.decode_image(content, channels=channels, expand_animations=False)
-    image.set_shape([None, None, channels])
-    return image
+        image = tf.cond(
+            tf.logical_or(is_webp(content), is_gif(content)),
+            lambda: _decode_colour(content, channels),
+            lambda: tf.io.decode_image(content, channels=channels, expand_animations=False),
+        )
+    return tf.ensure_shape(image, (None, None, channels))
 
 
-def claimed_pixels(content: Any) -> Any:
-    """Width x height that a file's header states, int64; 0 for a file of no known kind.
-
-    Example:
-
-    >>> int(claimed_pixels(tf.io.encode_png(tf.zeros((7, 9, 3), tf.uint8))))
-    63
-    >>> int(claimed_pixels(tf.constant("text")))
-    0
-    """
-    return tf.case(
-        [
-            (_starts(content, b"\x89PNG\r\n\x1a\n", 24), lambda: _product(content, 16, 20, 4, big_endian=True)),
-            (_starts(content, b"\xff\xd8\xff", 4), lambda: _jpeg_pixels(content)),
-            (_starts(content, b"GIF8", 10), lambda: _product(content, 6, 8, 2)),
-            (_starts(content, b"BM", 26), lambda: _product(content, 18, 22, 4)),
-        ],
-        default=lambda: tf.constant(0, tf.int64),
-    )
-
-
-def _starts(content: Any, magic: bytes, at_least: int) -> Any:
-    long_enough = tf.strings.length(content) >= at_least
-    return tf.logical_and(long_enough, tf.equal(_slice(content, 0, len(magic)), magic))
-
-
-def _slice(content: Any, start: int, length: int) -> Any:
-    """Bytes of a string, fewer where it ends before: substr itself fails there."""
-    size = tf.strings.length(content)
-    return tf.strings.substr(content, tf.minimum(start, size), tf.minimum(length, tf.maximum(size - start, 0)))
-
-
-def _product(content: Any, first: int, second: int, width: int, big_endian: bool = False) -> Any:
-    """The product of two signed or unsigned whole numbers of `width` bytes; a BMP's height may be negative."""
-    kind = tf.int32 if width == 4 else tf.uint16
-
-    def number(start: int) -> Any:
-        decoded = tf.io.decode_raw(_slice(content, start, width), kind, little_endian=not big_endian)
-        return tf.abs(tf.cast(decoded[0], tf.int64))
-
-    return number(first) * number(second)
-
-
-def _jpeg_pixels(content: Any) -> Any:
-    shape = tf.cast(tf.image.extract_jpeg_shape(content), tf.int64)
-    return shape[0] * shape[1]
+def _decode_colour(content: Any, channels: int) -> Any:
+    """TensorFlow decodes GIF and WebP in colour only."""
+    image = tf.io.decode_image(content, channels=3, expand_animations=False)
+    image.set_shape((None, None, 3))
+    return image if channels == 3 else tf.image.rgb_to_grayscale(image)

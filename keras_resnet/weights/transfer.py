@@ -83,9 +83,18 @@ def load_weights(
     path = locate(source)
     arrays = read_arrays(path, sha256)
     try:
-        return _load(model, arrays, skip_head)
+        loaded = _load(model, arrays, skip_head)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
+    model.pretrained_tag = _tag(source)  # an export asks it for preprocessing and labels
+    return loaded
+
+
+def _tag(source: str | os.PathLike[str]) -> str | None:
+    """The tag, where that is what the source is."""
+    from keras_resnet.weights import hub
+
+    return str(source) if str(source) in hub.TAGS and not Path(source).exists() else None
 
 
 def locate(source: str | os.PathLike[str]) -> Path:
