@@ -42,7 +42,7 @@ class Card:
         multiply_adds: Of one image.
         input_shape: (height, width, channels).
         preprocessing: From an image to the network's input.
-        classes: Names, by label.
+        labels: Names of the classes, in order.
         sha256: Of `model.keras`.
         versions, machine, git_revision, strategy: As in `config.json`.
     """
@@ -63,7 +63,7 @@ class Card:
     multiply_adds: int
     input_shape: tuple[int, ...]
     preprocessing: dict[str, Any]
-    classes: tuple[str, ...]
+    labels: tuple[str, ...]
     sha256: str
     versions: dict[str, str]
     machine: dict[str, Any]
@@ -158,7 +158,7 @@ def keep_results(
         multiply_adds=counted.macs,
         input_shape=shape,
         preprocessing=preprocessing.config(),
-        classes=test.classes,
+        labels=test.classes,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         **{name: record[name] for name in ("versions", "machine", "git_revision", "strategy")},
         **facts,

@@ -68,7 +68,7 @@ def test_it_leaves_a_whole_run(name, options, folder, tmp_path):
     card = json.loads((tmp_path / "run/card.json").read_text())
     rows = list(csv.DictReader((tmp_path / "run/metrics.csv").open()))
     assert card["test_images"] == 21
-    assert card["classes"] == ["blue", "green", "red"]
+    assert card["labels"] == ["blue", "green", "red"]
     assert card["accuracy"] == pytest.approx(float(rows[-1]["val_accuracy"]), abs=1e-6)
     assert f"{100 * card['accuracy']:.2f} %" in done.stdout
     model = keras.models.load_model(tmp_path / "run/model.keras")
