@@ -40,3 +40,12 @@ from keras_resnet.surgery import deepen, fold_batchnorm
 from keras_resnet.weights import Loaded, WeightsError, load_weights, save_weights
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """What needs TensorFlow is imported when it is asked for."""
+    if name == "export_saved_model":
+        from keras_resnet.export.saved_model import export_saved_model
+
+        return export_saved_model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,8 @@ from PIL import Image
 
 from keras_resnet.data.bad import BadImages
 from keras_resnet.data.crops import random_resized_crop
-from keras_resnet.data.decode import claimed_shape, decode
+from keras_resnet.data.decode import decode
+from keras_resnet.data.headers import claimed_shape
 from keras_resnet.data.pipeline import evaluation_batches, training_batches
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.sources import load_source
