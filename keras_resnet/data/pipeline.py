@@ -73,12 +73,14 @@ def training_batches(
 
     @tf.autograph.experimental.do_not_convert  # errors as they are
     def prepare(position: Any, example: Example) -> tuple[Any, ...]:
-        pixels, labels = read(example, lambda image: transform(image, _seed(seed, position)))
+        pixels = transform(source.read(example.image), _seed(seed, position))
         drawn = mix.draw(_seed(seed, -1 - position // 2), *pixels.shape[:2]) if mix else ()
-        return pixels, labels, *drawn
+        return pixels, tf.one_hot(example.label, len(source.classes)), *drawn
 
-    read = _reader(source, bad)
-    batches = source.training(plan, seed).map(prepare, tf.data.AUTOTUNE).batch(share, drop_remainder=True)
+    def group(images: Any) -> Any:
+        return images.batch(share, drop_remainder=True)
+
+    batches = _prepared(source, source.training(plan, seed), group, prepare, bad)
     if mix:
         batches = batches.map(mix, tf.data.AUTOTUNE)
     elements = (steps - first_step) * replicas // shard.count
@@ -128,26 +130,24 @@ def evaluation_batches(
 
     @tf.autograph.experimental.do_not_convert  # errors as they are
     def prepare(_: Any, example: Example) -> tuple[Any, Any]:
-        return read(example, lambda image: preprocessing(decode(image, source.channels)))
+        pixels = preprocessing(decode(source.read(example.image), source.channels))
+        return pixels, tf.one_hot(example.label, len(source.classes))
 
-    read = _reader(source, bad)
-    images = source.evaluation().enumerate().filter(mine).map(prepare, tf.data.AUTOTUNE)
-    batches = images.batch(max(sizes)).rebatch(tf.constant(sizes, tf.int64))
+    def group(images: Any) -> Any:
+        return images.batch(max(sizes)).rebatch(tf.constant(sizes, tf.int64))
+
+    batches = _prepared(source, source.evaluation().enumerate().filter(mine), group, prepare, bad)
     return batches.apply(tf.data.experimental.assert_cardinality(len(sizes))).prefetch(2)
 
 
-def _reader(source: Source, bad: BadImages | None) -> Callable[[Example, Callable[[Any], Any]], tuple[Any, Any]]:
-    """What makes an example and a function of its image pixels and a one-hot label."""
-    bad = bad or BadImages.of(source)
-
-    def read(example: Example, function: Callable[[Any], Any]) -> tuple[Any, Any]:
-        label = tf.one_hot(example.label, len(source.classes))
-        if not source.encoded:
-            return function(example.image), label
-        pixels, good = careful(lambda one: function(source.read(one.image)), bad)(example)
-        return pixels, label * tf.cast(good, tf.float32)
-
-    return read
+def _prepared(
+    source: Source, examples: Any, group: Callable[[Any], Any], prepare: Callable[..., tuple[Any, ...]], bad: Any
+) -> Any:
+    """Batches of what `prepare` makes of (position, Example); where files may be damaged, a batch is made as a whole,
+    two at a time."""
+    if source.encoded:
+        return group(examples).map(careful(prepare, bad or BadImages.of(source)), 2)
+    return group(examples.map(prepare, tf.data.AUTOTUNE))
 
 
 def _seed(seed: int, number: Any) -> Any:

@@ -56,7 +56,7 @@ LEFT |= {"curves.png", "metrics.csv", "model.keras", "tensorboard"}
     [
         ("cifar10", ["fast", "--steps", 12, "--interval", 6, "--batch", 12, "--average", 0.5]),
         ("cifar10", ["he2015", "--steps", 4, "--interval", 4, "--batch", 12, "--virtual-devices", 2, "--clip-norm", 1]),
-        ("imagenet", ["rsb-a2", "--network", "resnet18", "--epochs", 2, "--batch", 12, "--train-size", 32]),
+        ("imagenet", ["rsb-a2", "--network", "cifar_resnet20", "--epochs", 2, "--batch", 12, "--train-size", 32]),
         ("finetune", ["--train-norms", "--freeze", "none", "--size", 32, "--epochs", 2]),
     ],
 )  # fmt: skip
@@ -74,10 +74,6 @@ def test_it_leaves_a_whole_run(name, options, folder, tmp_path):
     model = keras.models.load_model(tmp_path / "run/model.keras")
     scores = model.predict(np.zeros((1, *card["input_shape"]), "float32"), verbose=0)
     assert scores.sum() == pytest.approx(1, abs=1e-5)
-    before = {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.csv")}
-    again = run(name, *options, *data)
-    assert again.returncode == 0
-    assert {path.name: path.read_bytes() for path in (tmp_path / "run").glob("*.csv")} == before
 
 
 @pytest.mark.slow
