@@ -1,35 +1,15 @@
 """The recipes, end to end and small, on real files; their settings against what was published."""
 
 import csv
-import importlib.util
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
-
-
-def recipe(name):
-    """A recipe as a module."""
-    specification = importlib.util.spec_from_file_location(name, ROOT / f"recipes/{name}.py")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-def run(name, *options, **keywords):
-    command = [sys.executable, str(ROOT / f"recipes/{name}.py"), *map(str, options)]
-    environment = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, **keywords)
+from tests.recipes import recipes
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +42,15 @@ LEFT |= {"curves.png", "metrics.csv", "model.keras", "tensorboard"}
 )  # fmt: skip
 def test_it_leaves_a_whole_run(name, options, folder, tmp_path):
     data = ["--data", folder, "--run", tmp_path / "run"]
-    done = run(name, *options, *data)
-    assert done.returncode == 0, done.stderr
+    status, output, error = recipes.run(name, *options, *data)
+    assert status == 0, error
     assert {path.name for path in (tmp_path / "run").iterdir()} == LEFT
     card = json.loads((tmp_path / "run/card.json").read_text())
     rows = list(csv.DictReader((tmp_path / "run/metrics.csv").open()))
     assert card["test_images"] == 21
     assert card["labels"] == ["blue", "green", "red"]
     assert card["accuracy"] == pytest.approx(float(rows[-1]["val_accuracy"]), abs=1e-6)
-    assert f"{100 * card['accuracy']:.2f} %" in done.stdout
+    assert f"{100 * card['accuracy']:.2f} %" in output
     model = keras.models.load_model(tmp_path / "run/model.keras")
     scores = model.predict(np.zeros((1, *card["input_shape"]), "float32"), verbose=0)
     assert scores.sum() == pytest.approx(1, abs=1e-5)
@@ -81,20 +61,19 @@ def test_too_many_images_that_cannot_be_read_are_named(folder, tmp_path):
     data = shutil.copytree(folder, tmp_path / "data")
     for index in range(11):
         (data / f"train/red/{index}.png").write_text("no image")
-    done = run(
-        "cifar10", "fast", "--steps", 8, "--interval", 8, "--batch", 30, "--data", data, "--run", tmp_path / "run"
-    )
-    assert done.returncode == 2
-    assert "cifar10: 11 images cannot be read, more than the 10 borne." in done.stderr
-    assert "train/red/" in done.stderr
-    assert "Traceback" not in done.stderr
+    flags = ("fast", "--steps", 8, "--interval", 8, "--batch", 30, "--data", data, "--run", tmp_path / "run")
+    status, _, error = recipes.run("cifar10", *flags)
+    assert status == 2
+    assert "cifar10: 11 images cannot be read, more than the 10 borne." in error
+    assert "train/red/" in error
+    assert "Traceback" not in error
 
 
 @pytest.mark.slow
 def test_pretrained_weights_are_kept_but_for_the_head(folder, tmp_path):
     import keras_resnet as kr
 
-    finetune = recipe("finetune")
+    finetune = recipes.module("finetune")
     kr.save_weights(kr.create_model("resnet18"), tmp_path / "w.safetensors")
     config = finetune.Config(data=str(folder), weights=str(tmp_path / "w.safetensors"), size=32, freeze="stage2")
     network = finetune.build(config, "resnet18", 3)
@@ -124,11 +103,12 @@ def test_pretrained_weights_are_kept_but_for_the_head(folder, tmp_path):
         ("finetune", ["--data", "x"], "without --weights nothing is known yet"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_said_and_nothing_is_left(name, options, said, tmp_path):
-    done = run(name, *options, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr + done.stdout
-    assert said.lower() in " ".join((done.stderr + done.stdout).lower().split())
+def test_a_mistake_is_said(name, options, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, output, error = recipes.run(name, *options)
+    assert status == 2
+    assert "Traceback" not in error + output
+    assert said.lower() in " ".join((error + output).lower().split())
 
 
 # What arXiv:2110.00476 (table 2), fb.resnet.torch and torchvision's references print.
@@ -147,7 +127,7 @@ EVERY_RSB = {"batch": 2048, "optimizer": "lamb", "schedule": "cosine", "warm_up"
 
 
 def test_presets_are_the_published_ones():
-    imagenet = recipe("imagenet")
+    imagenet = recipes.module("imagenet")
     presets = (imagenet.CLASSIC90, imagenet.RSB_A1, imagenet.RSB_A2, imagenet.RSB_A3, imagenet.TORCHVISION_V2)
     assert [preset.preset for preset in presets] == list(PUBLISHED)
     for preset in presets:
@@ -158,7 +138,7 @@ def test_presets_are_the_published_ones():
 
 def test_he2015_is_the_papers():
     """arXiv:1512.03385, section 4.2."""
-    cifar10 = recipe("cifar10")
+    cifar10 = recipes.module("cifar10")
     optimizer = cifar10.optimizer(cifar10.HE2015)
     rates = {step: round(float(optimizer._learning_rate(step)), 6) for step in (0, 31_999, 32_001, 47_999, 48_001)}
     assert rates == {0: 0.1, 31_999: 0.1, 32_001: 0.01, 47_999: 0.01, 48_001: 0.001}
