@@ -52,7 +52,8 @@ def prepare(content: Any, preprocessing: Preprocessing) -> Any:
     image = decode(content, preprocessing.channels)
     sides = tf.shape(image)[:2]
     target = tf.constant(preprocessing.resize_to)
-    longest = _LONGEST * tf.maximum(1, -(-sides[::-1] * target // target[::-1]))  # the other side's share, rounded up
+    other, other_target = tf.reverse(sides, [0]), tf.constant(preprocessing.resize_to[::-1])
+    longest = _LONGEST * tf.maximum(1, -(-other * target // other_target))  # the other side's share, rounded up
     cut = tf.maximum(0, (sides - longest) // 2)
     image = image[cut[0] : sides[0] - cut[0], cut[1] : sides[1] - cut[1]]
     return preprocessing(image)
