@@ -48,6 +48,8 @@ class Config:
     """The network of the weights, where they are a file."""
     size: int = 224
     """Height and width of the images that the network is shown."""
+    crop_pct: float = 1.0
+    """Of a test image's shorter side, how much is shown; 0.875 is usual for large photographs."""
     epochs: int = 8
     """Passes over the training images."""
     batch: int = 30
@@ -102,12 +104,12 @@ def main(config: Config) -> None:
 
 
 def preprocessing_of(config: Config) -> Preprocessing:
-    """That of the tag at the size asked for; of a file, torchvision's."""
+    """The normalisation of the tag, or of a file torchvision's, at the size asked for."""
     normal: dict[str, Any] = IMAGENET
     if config.weights in TAGS:
         pretrained = TAGS[config.weights].preprocessing
         normal = {"mean": pretrained.mean, "std": pretrained.std, "channel_order": pretrained.channel_order}
-    return Preprocessing((config.size, config.size), crop_pct=0.875, **normal)
+    return Preprocessing((config.size, config.size), crop_pct=config.crop_pct, **normal)
 
 
 def build(config: Config, name: str, classes: int) -> keras.Model:
