@@ -30,6 +30,7 @@ def trained(name, **options):
 CIFAR = {"depths": (2, 2, 2), "widths": (8, 16, 32), "stem_width": 8, "input_shape": (8, 8, 1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "stages"),
     [

@@ -157,6 +157,7 @@ def test_strengths_are_torchvision_s(torchvision):
                 assert difference <= 1.5, (name, place, sign)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augment", [rand_augment(), trivial_augment()])
 def test_many_operations_and_the_same_by_seed(augment):
     pixels = tf.constant(photograph(0, 3, (40, 40)))

@@ -61,6 +61,7 @@ def test_slices_of_a_streamed_set(imagenet):
     assert contents(parts[0]) + contents(parts[1]) == whole
 
 
+@pytest.mark.slow
 def test_small_images_of_one_size_are_kept_as_pixels(tmp_path):
     tfds.disable_progress_bar()
     source = load_source("uci_digits", "test", tmp_path)

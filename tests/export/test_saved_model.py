@@ -73,6 +73,7 @@ def test_every_signature_takes_an_empty_batch(exported, name):
         assert value.shape[0] == 0
 
 
+@pytest.mark.slow
 def test_versions_count_up_and_are_never_overwritten(model, tmp_path):
     (tmp_path / "7").mkdir()
     folder = export_saved_model(model, tmp_path, preprocessing=PREPROCESSING)
@@ -95,6 +96,7 @@ def test_refuses_labels_that_do_not_fit(model, tmp_path):
         export_saved_model(model, tmp_path, preprocessing=PREPROCESSING, labels=["a", "b"])
 
 
+@pytest.mark.slow
 def test_a_failed_export_leaves_nothing(model, tmp_path, monkeypatch):
     """The disk fills while the variables are written."""
     write = tf.saved_model.save

@@ -76,6 +76,7 @@ def test_white_is_what_the_formula_says() -> None:
     np.testing.assert_allclose(white[0, 0], [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_in_a_pipeline_and_in_an_export(tmp_path: Path) -> None:
     import tensorflow as tf
 

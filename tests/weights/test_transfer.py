@@ -127,6 +127,7 @@ def test_every_layout_comes_back_to_the_bit_or_is_refused(name: str, layout: str
         assert np.array_equal(one, two), one.path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar_resnet20", "cifar_wrn16_8", "resnetrs50", "dense_resnet", "resnet1d18"])
 def test_own_files_and_keras_files(name: str, tmp_path: Path) -> None:
     one, two = kr.create_model(name), kr.create_model(name)
