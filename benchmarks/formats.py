@@ -10,12 +10,10 @@ own runtime. With times, every form is called once a round, in turn; the median 
 
 import argparse
 import csv
-import json
 import os
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+from measure import keep, seconds
 from rich.progress import track
 
 from keras_resnet.cli.common import image_files
@@ -65,10 +64,7 @@ def main() -> None:
         times["network"] = milliseconds(alone, options)
     rows = [row(name, exports[name], opened[name], contents, truth, times) for name in exports]
     report = {"network": options.model, "images": len(contents), "calibration": len(calibration), "rows": rows}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    options.out.with_suffix(".md").write_text(table(report), encoding="utf-8")
-    print(table(report))
+    keep(report, table(report), options.out)
 
 
 def arguments() -> argparse.Namespace:
@@ -114,10 +110,9 @@ def milliseconds(calls: dict[str, Callable[[], Any]], options: argparse.Namespac
     times: dict[str, list[float]] = {name: [] for name in calls}
     for each in track(range(options.repeats + 2), "timing", disable=not sys.stderr.isatty()):
         for name, call in calls.items():
-            begin = time.perf_counter()
-            call()
+            taken = 1e3 * seconds(call)
             if each >= 2:  # the first rounds lay out memory
-                times[name].append(1e3 * (time.perf_counter() - begin))
+                times[name].append(taken)
     return {name: statistics.median(values) for name, values in times.items()}
 
 

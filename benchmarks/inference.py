@@ -12,13 +12,10 @@ What is not installed is left out, and said.
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from measure import SIDE, declare_operators, keep, machine, matrix_product, seconds
 from rich.progress import track
 
 import keras_resnet as kr
@@ -36,8 +34,6 @@ from keras_resnet.export.files import export_file
 from keras_resnet.export.saved_model import export_saved_model
 
 Call = Callable[[np.ndarray], Any]
-KEPT: list[Any] = []  # what must live as long as the process
-SIDE = 2048  # of the matrices whose product is the machine's limit
 APPLICATIONS = {
     f"resnet{depth}{form}": (f"ResNet{depth}", f"resnet{depth}_v1") for depth in (50, 101, 152) for form in ("", "_v1")
 }
@@ -78,11 +74,13 @@ def main() -> None:
                     "share_of_matrix_product": batch * macs / middle / limit,
                 }
             )
-    report = {"network": options.network, "machine": machine(options.threads), "missing": missing, "results": results}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    options.out.with_suffix(".md").write_text(table(report), encoding="utf-8")
-    print(table(report))
+    report = {
+        "network": options.network,
+        "machine": machine(threads=options.threads),
+        "missing": missing,
+        "results": results,
+    }
+    keep(report, table(report), options.out)
 
 
 def arguments() -> argparse.Namespace:
@@ -157,11 +155,7 @@ def torch_model(options: argparse.Namespace) -> Call:
     """torchvision's or timm's network of the same name, whose counts equal ours; eager, in inference mode."""
     import torch
 
-    if not hasattr(torch.ops.torchvision, "nms"):  # a torchvision without compiled operators: timm imports it
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        KEPT.append(library)
+    declare_operators()
     import timm
 
     torch.set_num_threads(options.threads)
@@ -191,37 +185,6 @@ def openvino_model(path: Path, precision: str, options: argparse.Namespace) -> C
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": options.threads}
     compiled = openvino.Core().compile_model(str(path), "CPU", settings)
     return lambda images: compiled({"tensor": images})["scores"]
-
-
-def matrix_product() -> Callable[[], Any]:
-    """A product of two square float32 matrices by TensorFlow's library: the most that the machine does in practice."""
-    left, right = (tf.random.stateless_normal((SIDE, SIDE), (0, seed)) for seed in (1, 2))
-    product = tf.function(lambda: tf.linalg.matmul(left, right))
-    product()
-    return lambda: product().numpy()
-
-
-def seconds(call: Callable[..., Any], *given: Any) -> float:
-    """How long one call takes."""
-    begin = time.perf_counter()
-    call(*given)
-    return time.perf_counter() - begin
-
-
-def machine(threads: int) -> dict[str, Any]:
-    """Where it was measured."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions = {}
-    for name in ("tensorflow", "keras", "torch", "timm", "onnxruntime", "openvino"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
-    processor = names[0].partition(": ")[2] if names else platform.processor()
-    return {"processor": processor, "cores": os.cpu_count(), "threads": threads, "load": os.getloadavg(), **versions}
 
 
 def table(report: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tyro  # noqa: E402
+from measure import declare_operators  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from keras_resnet.data.augment import compose, normalized, random_flip  # noqa: E402
@@ -123,11 +124,7 @@ def torch_loader(folder: Path) -> Iterator[Any]:
     """torchvision's transforms on Pillow's images, in two processes."""
     import torch
 
-    if not hasattr(torch.ops.torchvision, "nms"):  # a torchvision without compiled operators
-        global _library
-        _library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            _library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    declare_operators()
     from torchvision import datasets, transforms
 
     transform = transforms.Compose(

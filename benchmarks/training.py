@@ -9,14 +9,10 @@ the same rounds a matrix product is timed; a step is counted as three times the 
 """
 
 import argparse
-import json
 import os
-import platform
 import statistics
 import sys
-import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +21,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from measure import SIDE, declare_operators, keep, machine, matrix_product, seconds
 from rich.progress import track
 
 import keras_resnet as kr
-
-SIDE = 2048  # of the matrices whose product is the machine's limit
-KEPT: list[Any] = []  # what must live as long as the process
 
 
 def main() -> None:
@@ -62,11 +56,8 @@ def main() -> None:
         }
         for name, values in times.items()
     ]  # fmt: skip
-    report = {"machine": machine(options), "missing": missing, "results": rows}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    options.out.with_suffix(".md").write_text(table(report), encoding="utf-8")
-    print(table(report))
+    report = {"machine": machine(threads=options.threads, batch=options.batch), "missing": missing, "results": rows}
+    keep(report, table(report), options.out)
 
 
 def arguments() -> argparse.Namespace:
@@ -115,11 +106,7 @@ def torch_step(
     """timm's ResNet-50 with the stride on the 3x3, which has 6 % more multiply-adds; timm has no other."""
     import torch
 
-    if not hasattr(torch.ops.torchvision, "nms"):  # a torchvision without compiled operators: timm imports it
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        KEPT.append(library)
+    declare_operators()
     import timm
 
     torch.set_num_threads(options.threads)
@@ -135,36 +122,6 @@ def torch_step(
         optimizer.step()
 
     return step
-
-
-def matrix_product() -> Callable[[], Any]:
-    """A product of two square float32 matrices by TensorFlow's library: the most that the machine does in practice."""
-    left, right = (tf.random.stateless_normal((SIDE, SIDE), (0, seed)) for seed in (1, 2))
-    product = tf.function(lambda: tf.linalg.matmul(left, right))
-    product()
-    return lambda: product().numpy()
-
-
-def seconds(call: Callable[[], Any]) -> float:
-    """How long one call takes."""
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
-
-
-def machine(options: argparse.Namespace) -> dict[str, Any]:
-    """Where it was measured."""
-    versions = {}
-    for name in ("tensorflow", "keras", "torch", "timm"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    info = Path("/proc/cpuinfo")
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
-    processor = names[0].partition(": ")[2] if names else platform.processor()
-    settings = {"cores": os.cpu_count(), "threads": options.threads, "batch": options.batch}
-    return {"processor": processor, **settings, "load": os.getloadavg(), **versions}
 
 
 def table(report: dict[str, Any]) -> str:

@@ -91,7 +91,7 @@ class Config:
 HE2015 = Config(preset="he2015")
 FAST = Config(
     preset="fast",
-    steps=9_750,  # 25 epochs
+    steps=7_800,  # 20 epochs
     interval=390,
     schedule="one-cycle",
     learning_rate=0.4,

@@ -5,22 +5,11 @@ import numpy as np
 import pytest
 
 import keras_resnet as kr
-from tests.conftest import KINDS, images, small
+from tests.conftest import KINDS, images, lively, small
 
 
 def numpy(x):
     return keras.ops.convert_to_numpy(x)
-
-
-def live(model):
-    """The model with norms that are far from what they start as."""
-    random = np.random.default_rng(0)
-    for variable in model.weights:
-        if variable.name in ("gamma", "moving_variance"):
-            variable.assign(random.uniform(0.5, 1.5, variable.shape).astype("float32"))
-        elif variable.name in ("beta", "moving_mean", "bias"):
-            variable.assign(random.normal(0, 0.3, variable.shape).astype("float32"))
-    return model
 
 
 def norms(model):
@@ -29,7 +18,7 @@ def norms(model):
 
 @pytest.mark.parametrize("spec", KINDS, ids=KINDS.values())
 def test_every_kind_of_network_keeps_its_function(spec):
-    model = live(kr.build(spec, classifier_activation=None))
+    model = lively(kr.build(spec, classifier_activation=None))
     folded = kr.fold_batchnorm(model)
     x = images(3, *spec.input_shape)
     before, after = numpy(model(x)), numpy(folded(x))
@@ -43,7 +32,7 @@ def test_every_kind_of_network_keeps_its_function(spec):
 
 
 def test_the_folded_network_is_saved_and_opened(tmp_path):
-    model = live(kr.build(small(kr.get_spec("resnetv2_50x1_bit")), weight_decay=1e-4, name="bit"))
+    model = lively(kr.build(small(kr.get_spec("resnetv2_50x1_bit")), weight_decay=1e-4, name="bit"))
     kr.fold_batchnorm(model, name="plain").save(tmp_path / "plain.keras")
     reopened = keras.models.load_model(tmp_path / "plain.keras")
     x = images(2, 36, 36, 3)
@@ -52,7 +41,7 @@ def test_the_folded_network_is_saved_and_opened(tmp_path):
 
 
 def test_feature_pyramids_keep_their_names():
-    model = live(kr.build(small(kr.get_spec("resnet18")), features_only=True))
+    model = lively(kr.build(small(kr.get_spec("resnet18")), features_only=True))
     x = images(2, 36, 36, 3)
     before, after = model(x), kr.fold_batchnorm(model)(x)
     assert before.keys() == after.keys()
@@ -63,7 +52,7 @@ def test_feature_pyramids_keep_their_names():
 @pytest.mark.slow
 def test_foreign_models_fold_too():
     """keras.applications' own, whose convolutions have biases."""
-    model = live(
+    model = lively(
         keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3), classes=10, classifier_activation=None)
     )
     folded = kr.fold_batchnorm(model)
@@ -86,7 +75,7 @@ def test_what_cannot_be_folded_stays():
         layers.BatchNormalization(name="of_a_depthwise", scale=False)(depthwise),
         layers.BatchNormalization(name="of_the_input", center=False)(inputs),
     ]
-    model = live(keras.Model(inputs, outputs))
+    model = lively(keras.Model(inputs, outputs))
     folded = kr.fold_batchnorm(model)
     assert norms(folded) == ["of_a_tensor_read_twice", "of_an_activation", "of_the_input"]
     x = images(2, 8, 8, 3)

@@ -11,20 +11,10 @@ from PIL import Image
 import keras_resnet as kr
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.export.saved_model import export_saved_model
+from tests.conftest import lively
 
 LABELS = ["cat", "dog", "newt", "owl"]
 PREPROCESSING = Preprocessing(size=(16, 16), crop_pct=0.8)
-
-
-def lively(model):
-    """The model with norms that are far from what they start as, and a head that prefers no class."""
-    random = np.random.default_rng(0)
-    for variable in model.weights:
-        if variable.name in ("gamma", "moving_variance"):
-            variable.assign(random.uniform(0.5, 1.5, variable.shape).astype("float32"))
-        elif variable.name in ("beta", "moving_mean", "bias"):
-            variable.assign(random.normal(0, 0.3, variable.shape).astype("float32"))
-    return model
 
 
 def picture(seed=0, height=20, width=24, mode="RGB"):
