@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_resnet.train.fused import with_fused_norms
 from keras_resnet.train.strategy import is_multi_worker
 
 
@@ -56,7 +57,8 @@ def training_model(network: keras.Model, average: float = 0.0, **compile_options
     """
     if not 0 <= average < 1:
         raise ValueError(f"average must lie in [0, 1); received {average}.")
-    model = TrainingModel(inputs=network.inputs, outputs=network.outputs[0], name=network.name)
+    fused = with_fused_norms(network)
+    model = TrainingModel(inputs=fused.inputs, outputs=fused.outputs[0], name=network.name)
     model.compile(**compile_options)
     model.optimizer.build(model.trainable_variables)
     shapes = [(2, *(size or 32 for size in network.input_shape[1:])), (2, network.output_shape[-1])]
