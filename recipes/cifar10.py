@@ -88,7 +88,7 @@ class Config:
             raise ValueError(f"shortcut is for a cifar_resnet*; received {self.shortcut!r} for {self.network!r}.")
 
 
-HE2015 = Config(preset="he2015")
+HE2015 = Config(preset="he2015", machine=Machine(precision="float32"))
 FAST = Config(
     preset="fast",
     steps=7_800,  # 20 epochs

@@ -79,7 +79,7 @@ class Config:
     """Where TFDS keeps its data sets (its own default)."""
     run: Path | None = None
     """The run's folder (runs/degradation/<dataset>); one that exists is continued."""
-    machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default=Machine(precision="float32"))
 
     def __post_init__(self) -> None:
         for name, value in DEFAULTS[self.dataset].items():

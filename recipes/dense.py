@@ -61,7 +61,7 @@ class Config:
     """Where TFDS prepares the digits, once (its own default)."""
     run: Path = Path("runs/dense")
     """The run's folder; one that exists is continued."""
-    machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default_factory=Machine)
+    machine: Annotated[Machine, tyro.conf.arg(name="")] = field(default=Machine(precision="float32"))
 
     def __post_init__(self) -> None:
         if len(set(self.depths)) < 2 or any(depth < 4 or depth % 2 for depth in self.depths):

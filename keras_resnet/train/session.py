@@ -16,6 +16,7 @@ from keras_resnet.data.bad import BadImages
 from keras_resnet.data.order import Shard
 from keras_resnet.data.pipeline import Transform, evaluation_batches, evaluation_steps, training_batches
 from keras_resnet.data.source import Source
+from keras_resnet.train.precision import Precision, choose_precision
 from keras_resnet.train.progress import ProgressBar
 from keras_resnet.train.run import start_run
 from keras_resnet.train.strategy import choose_strategy, is_chief, workers
@@ -27,8 +28,9 @@ class Machine:
 
     virtual_devices: int = 0
     """Split the CPU into so many devices and mirror across them, as a machine with several GPUs does (0: do not)."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    """Of the layers' arithmetic; weights stay float32. mixed_float16 scales the loss."""
+    precision: Precision = "auto"
+    """Of the layers' arithmetic; weights stay float32. auto: bfloat16 where the hardware has it. mixed_float16 scales
+    the loss."""
     xla: Literal["auto", "on", "off"] = "auto"
     """Compile the step by XLA. auto: on one GPU, with --no-deterministic; Keras has it off under any strategy."""
     deterministic: bool = True
@@ -60,14 +62,17 @@ class Session:
         self.console = Console(quiet=not self.chief)
         self.xla = {"on": True, "off": False}.get(machine.xla, "auto")
         keras.utils.set_random_seed(seed)
-        keras.config.set_dtype_policy(machine.precision)
+        policy, why = choose_precision(machine.precision)
+        keras.config.set_dtype_policy(policy)
         if machine.deterministic:
             tf.config.experimental.enable_op_determinism()
         _log_to(self.console)
         if self.chief:
-            start_run(folder, config, strategy=reason, replicas=self.replicas)
+            start_run(folder, config, strategy=reason, precision=why, replicas=self.replicas)
         self.console.rule(f"[bold]keras_resnet {title}")
-        self.console.print(f"strategy   {reason}\nprecision  {_explained(machine)}\nrun folder {folder}")
+        self.console.print(
+            f"strategy   {reason}\nprecision  {why}\nexactness  {_exactness(machine)}\nrun folder {folder}"
+        )
 
     def training(self, source: Source, transform: Transform, **options: Any) -> Callable[[int], Any]:
         """What `train` asks for batches: those of `training_batches` from a step on, for this machine's replicas."""
@@ -98,14 +103,9 @@ def recipe_error(name: str, error: Exception) -> None:
     sys.exit(2)
 
 
-def _explained(machine: Machine) -> str:
-    policy = {
-        "float32": "float32",
-        "mixed_bfloat16": "mixed_bfloat16: bfloat16 arithmetic, float32 weights; faster where the hardware has it",
-        "mixed_float16": "mixed_float16: float16 arithmetic, float32 weights, the loss scaled; for GPUs",
-    }[machine.precision]
+def _exactness(machine: Machine) -> str:
     exact = "the same to the bit every time" if machine.deterministic else "not the same to the bit every time"
-    return f"{policy}; {exact}; XLA {machine.xla}"
+    return f"{exact}; XLA {machine.xla}"
 
 
 def _log_to(console: Console) -> None:
