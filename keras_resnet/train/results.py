@@ -137,7 +137,7 @@ def keep_results(
     path = folder / "model.keras"
     with averaged(model), replacing(path) as temporary:
         network.get_layer("predictions").activation = keras.activations.softmax
-        network.save(temporary)
+        _in_float32(network).save(temporary)
     scores, labels = _measured(path, test, preprocessing)
     plot_confusion(labels, scores, test.classes, folder / "confusion.png")
     _to_tensorboard(folder, "confusion.png")
@@ -167,6 +167,20 @@ def keep_results(
         with replacing(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return card
+
+
+def _in_float32(network: keras.Model) -> keras.Model:
+    """The same function and weights as whoever opens them expects, in whatever precision they were trained."""
+
+    def copy(layer: Any) -> Any:
+        stateless = not isinstance(layer, keras.layers.Layer)
+        return layer if stateless else type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    if network.dtype_policy.name == "float32":
+        return network
+    model = keras.models.clone_model(network, clone_function=copy)
+    model.set_weights(network.get_weights())
+    return model
 
 
 def _measured(path: Path, test: Source, preprocessing: Preprocessing) -> tuple[np.ndarray, np.ndarray]:
