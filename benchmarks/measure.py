@@ -65,8 +65,9 @@ def machine(**settings: Any) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of those libraries that this process has imported."""
-    found = {name: version(package) for name, package in LIBRARIES.items() if name in sys.modules}
+    """Of Python and of those libraries that this process uses; Keras imports JAX even where it computes elsewhere."""
+    unused = {"jax"} if os.environ.get("KERAS_BACKEND") != "jax" else set()
+    found = {name: version(LIBRARIES[name]) for name in LIBRARIES if name in sys.modules and name not in unused}
     return {"python": platform.python_version(), **found}
 
 
@@ -74,7 +75,8 @@ def command() -> str:
     """What was typed; an absolute path by its last part, since the rest of it means nothing elsewhere."""
     script = Path(sys.argv[0]).resolve().relative_to(ROOT)
     given = [Path(each).name if Path(each).is_absolute() else each for each in sys.argv[1:]]
-    return shlex.join(["python", str(script), *given])
+    backend = os.environ.get("KERAS_BACKEND")
+    return f"KERAS_BACKEND={backend} " * bool(backend) + shlex.join(["python", str(script), *given])
 
 
 def keep(

@@ -33,7 +33,10 @@ class Expected(NamedTuple):
     row: str | None = None
 
 
-HE2015 = {"20": "8.75", "32": "7.51", "44": "7.17", "56": "6.97", "110": "6.43"}  # test error in %, arXiv:1512.03385
+HE2015 = {  # test error in %, table 6 of arXiv:1512.03385
+    "cifar_resnet20": 8.75, "cifar_resnet32": 7.51, "cifar_resnet44": 7.17, "cifar_resnet56": 6.97,
+    "cifar_resnet110": 6.43,
+}  # fmt: skip
 EXPECTED = [  # in the order of the page
     Expected("training", "Training step of ResNet-50 on a CPU", "", "python benchmarks/training.py"),
     Expected("training_gpu", "Training step on a GPU", "timm, compiled", "python benchmarks/training.py --gpu"),
@@ -49,12 +52,12 @@ EXPECTED = [  # in the order of the page
     *[
         Expected(
             "recipes_cifar10_he2015",
-            f"CIFAR-10 as in 2015: test error of cifar_resnet{depth}",
+            f"CIFAR-10 as in 2015: test error of {network}",
             f"{error} % published",
-            f"python recipes/cifar10.py he2015 --network cifar_resnet{depth}",
-            row=f"cifar_resnet{depth}",
+            f"python recipes/cifar10.py he2015 --network {network}",
+            row=network,
         )
-        for depth, error in HE2015.items()
+        for network, error in HE2015.items()
     ],
     Expected("recipes_cifar10_fast", "CIFAR-10, ResNet-20 by `fast`", "", "python recipes/cifar10.py fast"),
     Expected("recipes_cifar10_94", "CIFAR-10, time to 94 %", "airbench94", "python benchmarks/airbench.py"),

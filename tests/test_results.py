@@ -97,7 +97,7 @@ def test_a_result_says_where_when_and_how(path):
     assert result["versions"].keys() >= {"python", "keras"}
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", result["date"])
     for line in result["command"].splitlines():
-        script = re.match(r"python (\S+\.py)", line)
+        script = re.match(r"(?:\w+=\S+ )*python (\S+\.py)", line)
         assert script and (ROOT / script[1]).exists(), line
         assert " /" not in line, f"a path of one machine: {line}"
     assert result["rows"] and all(len(row) == len(result["columns"]) for row in result["rows"])
