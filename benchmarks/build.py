@@ -1,52 +1,59 @@
-"""Seconds to import the package and to build ResNet-50, beside keras.applications in the same process, in turn.
+"""Seconds to import, to build, and to compile: ResNets of this package beside that of keras.applications.
 
-python benchmarks/build.py
+    python benchmarks/build.py
+    python benchmarks/build.py --rounds 1 --networks resnet50 --batch 1     # a try
+
+Every round starts each contender once, in turn, in a fresh process, and asks it for what a program asks for first:
+imports, a network, a second one, the scores of a batch, a training step. The first inference and the first step include
+compiling; both are taken once more, so that it can be told apart. `resnet50_v1` is like with like.
 """
 
-import os
-import platform
+import argparse
 import statistics
-import time
-from collections.abc import Callable
+import sys
+from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from contender import Contender
+from measure import keep
+from rich.progress import track
 
-import keras
+import keras_resnet  # noqa: F401 - so that its versions are kept
 
-start = time.perf_counter()
-import keras_resnet as kr  # noqa: E402
-
-IMPORT_SECONDS = time.perf_counter() - start
-ROUNDS = 15
-
-
-def seconds(function: Callable[[], object]) -> float:
-    """How long one call takes."""
-    begin = time.perf_counter()
-    function()
-    return time.perf_counter() - begin
-
-
-def ours() -> keras.Model:
-    """ResNet-50 of this package."""
-    return kr.create_model("resnet50")
-
-
-def theirs() -> keras.Model:
-    """ResNet-50 of keras.applications."""
-    return keras.applications.ResNet50(weights=None)
+REQUESTS = {
+    "build": "build", "build again": "build", "first inference": "predict", "inference again": "predict",
+    "first training step": "train 1", "step again": "train 1",
+}  # fmt: skip
+COLUMNS = {
+    "network": "{}",
+    **dict.fromkeys(("import keras", "import its package", *REQUESTS), "{:.2f} s"),
+    "peak memory": "{:.0f} MB",
+}
 
 
 def main() -> None:
-    """Measure and print."""
-    ours(), theirs()
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(ROUNDS)]
-    ratios = [mine / other for mine, other in pairs]
-    print(f"Keras {keras.__version__} on {keras.backend.backend()}, {os.cpu_count()} cores, {platform.machine()}")
-    print(f"import keras_resnet after keras: {IMPORT_SECONDS:.3f} s")
-    print(f"build ResNet-50, median of {ROUNDS}: {statistics.median(pair[0] for pair in pairs):.3f} s")
-    print(f"keras.applications' ResNet50:    {statistics.median(pair[1] for pair in pairs):.3f} s")
-    print(f"ratio, pair by pair: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    networks = ["resnet50_v1", "keras.applications.ResNet50", "resnet50", "resnet18"]
+    parser.add_argument("--networks", nargs="+", default=networks, help="of the zoo or of keras.applications")
+    parser.add_argument("--batch", type=int, default=16, help="images of a step (16)")
+    parser.add_argument("--rounds", type=int, default=5, help="(5)")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/build"), help="without suffix")
+    options = parser.parse_args()
+    seen: dict[str, list[list[float]]] = {name: [] for name in options.networks}
+    for _ in track(range(options.rounds), "rounds", disable=not sys.stderr.isatty()):
+        for name, rounds in seen.items():
+            rounds.append(first_things(name, options.batch))
+    rows = [[name, *map(statistics.median, zip(*rounds, strict=True))] for name, rounds in seen.items()]
+    note = f"Batches of {options.batch}, {options.rounds} rounds of fresh processes."
+    keep(options.out, "Time to import, build and compile", COLUMNS, rows, note=note)
+
+
+def first_things(network: str, batch: int) -> list[float]:
+    """What one process takes for each of COLUMNS but the first."""
+    contender = Contender(network, "--batch", batch)
+    taken = [contender.ask(request) for request in REQUESTS.values()]
+    contender.close()
+    return [*contender.imports.values(), *taken, contender.memory]
 
 
 if __name__ == "__main__":

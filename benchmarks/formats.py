@@ -33,6 +33,11 @@ from keras_resnet.export.files import KINDS, export_file
 from keras_resnet.export.opened import open_export
 from keras_resnet.export.saved_model import export_saved_model
 
+COLUMNS = {
+    "format": "{}", "top-1": "{:d}", "top-5": "{:d}", "largest difference": "{:.1e}", "as Keras": "{:.1f} %",
+    "size": "{:.1f} MB", "one file, ms": "{:.1f}", "network alone, ms": "{:.1f}",
+}  # fmt: skip
+
 
 def main() -> None:
     """Export, ask, print and write."""
@@ -47,6 +52,7 @@ def main() -> None:
         f"SavedModel {precision}": export_saved_model(deployed.model, folder / precision, precision=precision, **common)
         for precision in ("float32", "bfloat16")
     }
+    left_out = []
     for kind, chosen in track(KINDS.items(), "exporting", disable=not sys.stderr.isatty()):
         path = folder / f"{kind}{chosen.suffix}"
         try:
@@ -54,7 +60,7 @@ def main() -> None:
                 deployed.model, path, kind, calibration=calibration if chosen.calibrated else (), **common
             )
         except ValueError as error:
-            print(f"left out: {error}", file=sys.stderr)
+            left_out.append(f"{kind}: {error}")
     opened = {name: open_export(path, deployed.preprocessing) for name, path in exports.items()}
     times = {}
     if options.repeats:
@@ -63,8 +69,11 @@ def main() -> None:
         alone = {name: network_alone(exports[name], opened[name], contents[:1], prepared) for name in exports}
         times["network"] = milliseconds(alone, options)
     rows = [row(name, exports[name], opened[name], contents, truth, times) for name in exports]
-    report = {"network": options.model, "images": len(contents), "calibration": len(calibration), "rows": rows}
-    keep(report, table(report), options.out)
+    note = (
+        f"{len(contents)} images, {len(calibration)} others to calibrate int8, {options.repeats} rounds of timing. "
+        '"One file" is from a file\'s bytes to scores, "network alone" from a prepared image.'
+    )
+    keep(options.out, f"Formats, {Path(options.model).stem}", COLUMNS, rows, note=note, left_out=left_out)
 
 
 def arguments() -> argparse.Namespace:
@@ -118,36 +127,19 @@ def milliseconds(calls: dict[str, Callable[[], Any]], options: argparse.Namespac
 
 def row(
     name: str, path: Path, export: Any, contents: list[bytes], truth: np.ndarray, times: dict[str, dict[str, float]]
-) -> dict[str, Any]:
+) -> list[Any]:
     """One line of the table."""
     best = np.argsort(-export.scores(contents), axis=-1, kind="stable")[:, :5]
     verification = read_card(path)["verification"]
-    return {
-        "format": name,
-        "top1": int((best[:, 0] == truth).sum()),
-        "top5": int((best == truth[:, None]).any(axis=-1).sum()),
-        "difference": verification["difference"],
-        "same": verification["same"] / verification["images"],
-        "bytes": verification["bytes"],
-        "milliseconds": {what: taken[name] for what, taken in times.items()},
-    }
-
-
-def table(report: dict[str, Any]) -> str:
-    """The results in Markdown."""
-    lines = [
-        f"{report['network']}, {report['images']} images.",
-        "",
-        "| format | top-1 | top-5 | largest difference | as Keras | size | one file, ms | network alone, ms |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    return [
+        name,
+        int((best[:, 0] == truth).sum()),
+        int((best == truth[:, None]).any(axis=-1).sum()),
+        verification["difference"],
+        100 * verification["same"] / verification["images"],
+        verification["bytes"] / 1e6,
+        *[times[what][name] if times else None for what in ("file", "network")],
     ]
-    for each in report["rows"]:
-        taken = [f"{each['milliseconds'][what]:.1f}" if each["milliseconds"] else "" for what in ("file", "network")]
-        lines.append(
-            f"| {each['format']} | {each['top1']} | {each['top5']} | {each['difference']:.1e} | "
-            f"{100 * each['same']:.1f} % | {each['bytes'] / 1e6:.1f} MB | {taken[0]} | {taken[1]} |"
-        )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from measure import SIDE, declare_operators, keep, machine, matrix_product, seconds
+from measure import declare_operators, keep, matrix_product, seconds, share
 from rich.progress import track
 
 import keras_resnet as kr
@@ -38,6 +38,10 @@ APPLICATIONS = {
     f"resnet{depth}{form}": (f"ResNet{depth}", f"resnet{depth}_v1") for depth in (50, 101, 152) for form in ("", "_v1")
 }
 THEIRS = "keras.applications, SavedModel"
+COLUMNS = {
+    "batch": "{:d}", "runtime": "{}", "ms, median": "{:.1f}", "fastest": "{:.1f}",
+    "speed, the first being 1": "{:.2f}", "share of the matrix product": "{:.0f} %",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -48,7 +52,7 @@ def main() -> None:
     runners, missing = make_runners(options)
     product = matrix_product()
     ours = kr.profile(options.network).macs
-    results = []
+    rows: list[list[Any]] = []
     for batch in options.batches:
         images = np.random.default_rng(0).normal(size=(batch, 224, 224, 3)).astype("float32")
         for call in runners.values():  # kernels are chosen, memory is laid out
@@ -56,7 +60,7 @@ def main() -> None:
         times: dict[str, list[float]] = {name: [] for name in runners}
         limits: list[float] = []
         for _ in track(range(options.repeats), f"batch {batch}", disable=not sys.stderr.isatty()):
-            limits.append(SIDE**3 / seconds(product))
+            limits.append(seconds(product))
             for name, call in runners.items():
                 times[name].append(seconds(call, images))
         limit = statistics.median(limits)
@@ -64,23 +68,11 @@ def main() -> None:
         for name, values in times.items():
             middle = statistics.median(values)
             macs = kr.profile(APPLICATIONS[options.network][1]).macs if name == THEIRS else ours
-            results.append(
-                {
-                    "runtime": name,
-                    "batch": batch,
-                    "milliseconds": 1e3 * middle,
-                    "fastest": 1e3 * min(values),
-                    "speed": base / middle,
-                    "share_of_matrix_product": batch * macs / middle / limit,
-                }
-            )
-    report = {
-        "network": options.network,
-        "machine": machine(threads=options.threads),
-        "missing": missing,
-        "results": results,
-    }
-    keep(report, table(report), options.out)
+            of_limit = share(batch * macs, middle, limit)
+            rows.append([batch, name, 1e3 * middle, 1e3 * min(values), base / middle, of_limit])
+    title = f"Inference, {options.network}"
+    note = f"Random weights, 224 x 224; all runtimes called in turn, {options.repeats} rounds."
+    keep(options.out, title, COLUMNS, rows, note=note, left_out=missing, threads=options.threads)
 
 
 def arguments() -> argparse.Namespace:
@@ -185,24 +177,6 @@ def openvino_model(path: Path, precision: str, options: argparse.Namespace) -> C
     settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": options.threads}
     compiled = openvino.Core().compile_model(str(path), "CPU", settings)
     return lambda images: compiled({"tensor": images})["scores"]
-
-
-def table(report: dict[str, Any]) -> str:
-    """The results in Markdown."""
-    place = report["machine"]
-    lines = [
-        f"{report['network']} on {place['processor']}, {place['threads']} threads of {place['cores']} cores, "
-        f"load average {place['load'][0]:.1f} at the end.",
-        "",
-        "| batch | runtime | ms, median | fastest | speed, the first being 1 | share of the matrix product |",
-        "|---:|---|---:|---:|---:|---:|",
-    ]
-    for row in report["results"]:
-        lines.append(
-            f"| {row['batch']} | {row['runtime']} | {row['milliseconds']:.1f} | {row['fastest']:.1f} | "
-            f"{row['speed']:.2f} | {100 * row['share_of_matrix_product']:.0f} % |"
-        )
-    return "\n".join([*lines, *[f"\nLeft out: {reason}" for reason in report["missing"]]]) + "\n"
 
 
 if __name__ == "__main__":

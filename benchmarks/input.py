@@ -12,9 +12,7 @@ whole, in two threads, and nothing else.
 """
 
 import os
-import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +29,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tyro  # noqa: E402
-from measure import declare_operators  # noqa: E402
+from measure import declare_operators, keep  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from keras_resnet.data.augment import compose, normalized, random_flip  # noqa: E402
@@ -42,6 +40,10 @@ from keras_resnet.data.sources import load_source  # noqa: E402
 
 SIZE, BATCH = 224, 64
 PREPROCESSING = Preprocessing((SIZE, SIZE), **IMAGENET)
+COLUMNS = {
+    "pipeline": "{}", "images/s, median": "{:.0f}", "least": "{:.0f}", "most": "{:.0f}",
+    "ratio, ours to it": "{:.2f}",
+}  # fmt: skip
 PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "data" / "images" / "imagenet_compatible"
 
 
@@ -57,6 +59,8 @@ class Config:
     """JPEG files to make."""
     folder: Path | None = None
     """Class folders of JPEG files to read in place of those that are made."""
+    out: Path = Path("benchmarks/results/input")
+    """Without suffix."""
 
 
 def make_files(folder: Path, count: int) -> str:
@@ -161,8 +165,8 @@ def images_per_second(batches: Iterator[Any], images: int) -> float:
     return images // BATCH * BATCH / (time.perf_counter() - start)
 
 
-def differences(folder: Path) -> None:
-    """How far the ways of resizing a crop are from Pillow's antialiased bilinear, in levels of 255."""
+def differences(folder: Path) -> dict[str, float]:
+    """How far the ways of resizing a crop are from Pillow's antialiased bilinear, in levels of 255, on average."""
     found: dict[str, list[float]] = {
         "area (the default)": [],
         "bilinear, antialiased": [],
@@ -180,22 +184,16 @@ def differences(folder: Path) -> None:
         )
         for name, result in zip(found, results, strict=True):
             found[name].append(float(np.abs(result - expected).mean()))
-    print("\nmean difference from Pillow's antialiased bilinear, crops of 260 to 370 pixels, levels of 255:")
-    for name, values in found.items():
-        print(f"  {name:<28}{statistics.mean(values):.2f}")
+    return {name: statistics.mean(values) for name, values in found.items()}
 
 
 def main(config: Config) -> None:
-    """Measure and print."""
+    """Measure, print and write."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = config.folder or Path(temporary)
-        kind = f"of {folder}" if config.folder else make_files(folder, config.files)
+        kind = f"of {folder.name}" if config.folder else make_files(folder, config.files)
         files = list(folder.glob("*/*.jpg"))
         size = statistics.mean(path.stat().st_size for path in files) / 1024
-        print(f"{len(files)} JPEGs, {size:.0f} KB on average, {kind}")
-        print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python {platform.python_version()}", end=", ")
-        print(f"{CORES} of {os.cpu_count()} cores, {platform.machine()}; {' '.join(sys.argv)}")
-
         makers: dict[str, Callable[[Path], Iterator[Any]]] = {
             "keras_resnet": ours,
             "keras_resnet, bilinear as Pillow": lambda path: ours(path, "bilinear"),
@@ -204,22 +202,32 @@ def main(config: Config) -> None:
             "torch DataLoader + torchvision": torch_loader,
             "decoding alone": decoding_alone,
         }
-        pipelines = {}
+        pipelines, left_out = {}, []
         for name, maker in makers.items():
             try:
                 pipelines[name] = maker(folder)
             except ImportError as error:
-                print(f"left out: {name} ({error})")
+                left_out.append(f"{name}: {error}")
         speeds: dict[str, list[float]] = {name: [] for name in pipelines}
         for _ in range(config.rounds):
             for name, batches in pipelines.items():
                 speeds[name].append(images_per_second(batches, config.images))
 
-        print(f"\n{'images/s, median of ' + str(config.rounds):<40}{'':>8}{'least':>8}{'most':>8}{'ours / it':>12}")
-        for name, values in speeds.items():
-            ratio = statistics.median(a / b for a, b in zip(speeds["keras_resnet"], values, strict=True))
-            print(f"{name:<40}{statistics.median(values):8.0f}{min(values):8.0f}{max(values):8.0f}{ratio:12.2f}")
-        differences(folder)
+        rows = [
+            [name, statistics.median(values), min(values), max(values), _ratio(speeds["keras_resnet"], values)]
+            for name, values in speeds.items()
+        ]
+        far = ", ".join(f"{name} {value:.2f}" for name, value in differences(folder).items())
+        note = (
+            f"{len(files)} JPEGs, {size:.0f} KB on average, {kind}; {config.rounds} rounds of {config.images} images. "
+            "Mean difference from Pillow's antialiased bilinear, crops of 260 to 370 pixels, in levels of 255: "
+            f"{far}."
+        )
+        keep(config.out, "Input pipeline", COLUMNS, rows, note=note, left_out=left_out, threads=CORES)
+
+
+def _ratio(ours: list[float], theirs: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
 if __name__ == "__main__":

@@ -3,13 +3,23 @@
 import json
 import os
 import platform
+import shlex
+import sys
 import time
-from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Sequence
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from results import table
+
+ROOT = Path(__file__).resolve().parents[1]
 SIDE = 2048  # of the matrices whose product is the machine's limit
+LIBRARIES = {
+    "tensorflow": "tensorflow", "keras": "keras", "keras_hub": "keras-hub", "jax": "jax", "torch": "torch",
+    "timm": "timm", "onnxruntime": "onnxruntime", "openvino": "openvino", "ai_edge_litert": "ai-edge-litert",
+}  # fmt: skip
 KEPT: list[Any] = []  # what must live as long as the process
 
 
@@ -30,6 +40,11 @@ def matrix_product() -> Callable[[], Any]:
     return lambda: product().numpy()
 
 
+def share(macs: float, taken: float, product: float) -> float:
+    """The rate of so many multiply-adds in `taken` seconds, in percent of a matrix product's that took `product`."""
+    return 100 * macs / taken / (SIDE**3 / product)
+
+
 def declare_operators() -> None:
     """Let a torchvision without its compiled operators be imported, by timm too."""
     import torch
@@ -42,22 +57,68 @@ def declare_operators() -> None:
 
 
 def machine(**settings: Any) -> dict[str, Any]:
-    """Where it was measured, and by what."""
-    versions = {}
-    for name in ("tensorflow", "keras", "torch", "timm", "onnxruntime", "openvino"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    """Where it is measured: a text stands for itself, a number is one of what its key says."""
     info = Path("/proc/cpuinfo")
     names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
     processor = names[0].partition(": ")[2] if names else platform.processor()
-    return {"processor": processor, "cores": os.cpu_count(), **settings, "load": os.getloadavg(), **versions}
+    return {"processor": processor, "cores": os.cpu_count(), **settings, "load": f"load {os.getloadavg()[0]:.1f}"}
 
 
-def keep(report: dict[str, Any], table: str, out: Path) -> None:
-    """Write the result as JSON and as a table in Markdown, and print the table."""
+def versions() -> dict[str, str]:
+    """Of Python and of those libraries that this process uses; Keras imports JAX even where it computes elsewhere."""
+    unused = {"jax"} if os.environ.get("KERAS_BACKEND") != "jax" else set()
+    found = {name: version(LIBRARIES[name]) for name in LIBRARIES if name in sys.modules and name not in unused}
+    return {"python": platform.python_version(), **found}
+
+
+def command() -> str:
+    """What was typed; an absolute path by its last part, since the rest of it means nothing elsewhere."""
+    script = Path(sys.argv[0]).resolve().relative_to(ROOT)
+    given = [Path(each).name if Path(each).is_absolute() else each for each in sys.argv[1:]]
+    backend = os.environ.get("KERAS_BACKEND")
+    return f"KERAS_BACKEND={backend} " * bool(backend) + shlex.join(["python", str(script), *given])
+
+
+def keep(
+    out: Path,
+    title: str,
+    columns: dict[str, str],
+    rows: list[list[Any]],
+    *,
+    note: str = "",
+    left_out: Sequence[str] = (),
+    **settings: Any,
+) -> None:
+    """Write a result as JSON, in the form that `results.py` reads, and print its table.
+
+    Args:
+        out: The file, its suffix added.
+        title: Of its section in RESULTS.md.
+        columns: {a column's name: how its numbers are written, for `str.format`}; "{}" is a column of text.
+        rows: Of numbers and texts, one for each column; None where there is nothing to say.
+        note: What a reader must know to understand the rows.
+        left_out: What could not be measured, and why.
+        **settings: Of the machine, see `machine`.
+    """
+    result = {
+        "title": title,
+        "machine": machine(**settings),
+        "versions": versions(),
+        "date": date.today().isoformat(),
+        "command": command(),
+        "note": note,
+        "columns": columns,
+        "rows": rows,
+        "left_out": list(left_out),
+    }
+    write(out, result)
+    print(table(result))
+
+
+def write(out: Path, result: dict[str, Any]) -> None:
+    """Write a result's file, whole or not at all."""
+    from keras_resnet.atomic import replacing  # here: its import brings Keras, whose own time is measured elsewhere
+
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    out.with_suffix(".md").write_text(table, encoding="utf-8")
-    print(table)
+    with replacing(out.with_suffix(".json")) as path:
+        path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -21,10 +21,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from measure import SIDE, declare_operators, keep, machine, matrix_product, seconds
+from measure import declare_operators, keep, matrix_product, seconds, share
 from rich.progress import track
 
 import keras_resnet as kr
+
+BASE = "keras.applications, float32"
+COLUMNS = {
+    "contender": "{}", "images/s, median": "{:.2f}", "ratio to keras.applications' float32": "{:.2f}",
+    "share of the matrix product": "{:.0f} %",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -42,22 +48,18 @@ def main() -> None:
     times: dict[str, list[float]] = {name: [] for name in contenders}
     limits = []
     for _ in track(range(options.repeats), "rounds", disable=not sys.stderr.isatty()):
-        limits.append(SIDE**3 / seconds(product))
+        limits.append(seconds(product))
         for name, step in contenders.items():
             times[name].append(seconds(step))
-    base = times["keras.applications, float32"]
-    rows = [
-        {
-            "contender": name,
-            "images_per_second": options.batch / statistics.median(values),
-            "ratio": statistics.median(theirs / ours for theirs, ours in zip(base, values, strict=True)),
-            "share": 3 * options.batch * kr.profile("resnet50_v1").macs
-            / statistics.median(values) / statistics.median(limits),
-        }
-        for name, values in times.items()
-    ]  # fmt: skip
-    report = {"machine": machine(threads=options.threads, batch=options.batch), "missing": missing, "results": rows}
-    keep(report, table(report), options.out)
+    macs, limit = 3 * options.batch * kr.profile("resnet50_v1").macs, statistics.median(limits)
+    rows = []
+    for name, values in times.items():
+        middle = statistics.median(values)
+        ratio = statistics.median(theirs / ours for theirs, ours in zip(times[BASE], values, strict=True))
+        rows.append([name, options.batch / middle, ratio, share(macs, middle, limit)])
+    title = "Training step, ResNet-50"
+    note = f"Batches of {options.batch}, {options.repeats} rounds."
+    keep(options.out, title, COLUMNS, rows, note=note, left_out=missing, threads=options.threads)
 
 
 def arguments() -> argparse.Namespace:
@@ -122,23 +124,6 @@ def torch_step(
         optimizer.step()
 
     return step
-
-
-def table(report: dict[str, Any]) -> str:
-    """The results in Markdown."""
-    place = report["machine"]
-    lines = [
-        f"ResNet-50, batches of {place['batch']}, {place['processor']}, {place['threads']} threads of "
-        f"{place['cores']} cores.",
-        "",
-        "| contender | images/s, median | times keras.applications' float32 | share of the matrix product |",
-        "|---|---:|---:|---:|",
-        *[
-            f"| {row['contender']} | {row['images_per_second']:.2f} | {row['ratio']:.2f} | {100 * row['share']:.0f} % |"
-            for row in report["results"]
-        ],
-    ]
-    return "\n".join([*lines, *[f"\nLeft out: {reason}" for reason in report["missing"]]]) + "\n"
 
 
 if __name__ == "__main__":
