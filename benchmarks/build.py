@@ -50,7 +50,7 @@ def main() -> None:
 
 def first_things(network: str, batch: int) -> list[float]:
     """What one process takes for each of COLUMNS but the first."""
-    contender = Contender(network, "--batch", batch)
+    contender = Contender(network, "--batch", batch, "--plain")
     taken = [contender.ask(request) for request in REQUESTS.values()]
     contender.close()
     return [*contender.imports.values(), *taken, contender.memory]

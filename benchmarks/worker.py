@@ -17,9 +17,11 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from measure import matrix_product, seconds
+import numpy as np
+from measure import declare_operators, matrix_product, seconds
 
-APPLICATIONS = "keras.applications."
+APPLICATIONS, HUB, TIMM = "keras.applications.", "keras_hub.", "timm."
+HUB_NETWORKS = {"resnet18": ("basic_block", [2, 2, 2, 2]), "resnet50": ("bottleneck_block", [3, 4, 6, 3])}
 
 
 def main() -> None:
@@ -32,7 +34,7 @@ def main() -> None:
     if not options.network.startswith(APPLICATIONS):
         import keras_resnet  # noqa: F401
     imports = {"keras": between - begin, "package": time.perf_counter() - between}
-    worker = Worker(options, keras)
+    worker = TorchWorker(options) if options.network.startswith(TIMM) else KerasWorker(options, keras)
     print(json.dumps(imports), flush=True)
     for line in sys.stdin:
         request, *numbers = line.split()
@@ -44,24 +46,29 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("network", help="of the zoo, or keras.applications.ResNet50")
+    parser.add_argument("network", help="of the zoo, keras.applications.ResNet50, keras_hub.resnet50, timm.resnet50")
     parser.add_argument("--batch", type=int, default=16, help="images of a step, over all replicas (16)")
+    parser.add_argument("--threads", type=int, default=0, help="of the library (0: as many as it likes)")
+    parser.add_argument("--bfloat16", action="store_true", help="compute in it; weights stay float32")
+    parser.add_argument("--plain", action="store_true", help="as keras.Model trains, without what the recipes add")
     parser.add_argument("--devices", type=int, default=0, help="virtual ones to mirror across (0: no strategy)")
     parser.add_argument("--apart", action="store_true", help="norms use the statistics of each replica alone")
     return parser.parse_args()
 
 
-class Worker:
-    """The network and what is asked of it: every public method is a request."""
+class KerasWorker:
+    """A Keras network and what is asked of it: every public method is a request."""
 
     def __init__(self, options: argparse.Namespace, keras: Any) -> None:
-        import numpy as np
         import tensorflow as tf
 
         from keras_resnet.train.strategy import choose_strategy
 
         sys.setrecursionlimit(20_000)  # Keras walks a thousand layers by recursion
         self._options, self._keras, self._tf = options, keras, tf
+        tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(options.threads)
+        keras.config.set_dtype_policy("mixed_bfloat16" if options.bfloat16 else "float32")
         self._strategy, _ = choose_strategy(options.devices)
         self._random = np.random.default_rng(0)
         self._model: Any = None
@@ -70,10 +77,12 @@ class Worker:
 
     def build(self) -> None:
         """The network, with initial weights."""
-        name, peer = self._options.network, self._options.network.removeprefix(APPLICATIONS)
+        name = self._options.network
         with self._strategy.scope():
-            if name != peer:
-                self._network = getattr(self._keras.applications, peer)(weights=None)
+            if name.startswith(APPLICATIONS):
+                self._network = getattr(self._keras.applications, name.removeprefix(APPLICATIONS))(weights=None)
+            elif name.startswith(HUB):
+                self._network = hub_network(name.removeprefix(HUB))
             else:
                 import keras_resnet as kr
 
@@ -100,18 +109,74 @@ class Worker:
     def _compile(self) -> None:
         from keras_resnet.train.model import training_model
 
-        replicas = self._strategy.num_replicas_in_sync
-        size, classes = self._options.batch // replicas, self._network.output_shape[-1]
+        size, classes = self._options.batch // self._strategy.num_replicas_in_sync, self._network.output_shape[-1]
         labels = self._keras.utils.to_categorical(self._random.integers(0, classes, size), classes)
-        batch = self._tf.data.Dataset.from_tensors((self._images(size), labels)).repeat()
+        images = self._images(size)
+        batch = self._tf.data.Dataset.from_tensors((images, labels)).repeat()
         with self._strategy.scope():
             optimizer = self._keras.optimizers.SGD(0.01, momentum=0.9)
-            self._model = training_model(self._network, optimizer=optimizer, loss="categorical_crossentropy")
+            how = {"optimizer": optimizer, "loss": "categorical_crossentropy", "metrics": []}
+            if self._options.plain:
+                self._model = self._network
+                self._model.compile(**how)
+                self._model.train_on_batch(images, labels)  # Keras finishes compiling at the first batch that it sees
+            else:
+                self._model = training_model(self._network, **how)
         self._batches = iter(self._strategy.distribute_datasets_from_function(lambda _: batch))
         self._model.make_train_function()
 
-    def _images(self, count: int) -> Any:
+    def _images(self, count: int) -> np.ndarray:
         return self._random.normal(size=(count, *self._network.input_shape[1:])).astype("float32")
+
+
+class TorchWorker:
+    """timm's network, channels last; compiled where that is not slower (on a CPU it needs a compiler, and is not)."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        declare_operators()
+        import timm
+        import torch
+
+        self._options, self._timm, self._torch = options, timm, torch
+        if options.threads:
+            torch.set_num_threads(options.threads)
+
+    def build(self) -> None:
+        """The network, with initial weights."""
+        name = self._options.network.removeprefix(TIMM)
+        self._network = self._timm.create_model(name).train().to(memory_format=self._torch.channels_last)
+        self._optimizer = self._torch.optim.SGD(self._network.parameters(), lr=0.01, momentum=0.9)
+        random = self._torch.Generator().manual_seed(0)
+        images = self._torch.randn((self._options.batch, 3, 224, 224), generator=random)
+        self._images = images.contiguous(memory_format=self._torch.channels_last)
+        self._labels = self._torch.randint(0, 1000, (self._options.batch,), generator=random)
+
+    def train(self, steps: int) -> None:
+        """Steps of SGD with momentum on one batch that lies in memory."""
+        torch = self._torch
+        for _ in range(steps):
+            self._optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=self._options.bfloat16):
+                loss = torch.nn.functional.cross_entropy(self._network(self._images), self._labels)
+            loss.backward()
+            self._optimizer.step()
+
+
+def hub_network(name: str) -> Any:
+    """keras-hub's classifier of the same stages, 1000 classes, for images of 224 x 224."""
+    import keras_hub
+
+    block, depths = HUB_NETWORKS[name]
+    backbone = keras_hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[7],
+        stackwise_num_filters=[64, 128, 256, 512],
+        stackwise_num_blocks=depths,
+        stackwise_num_strides=[1, 2, 2, 2],
+        block_type=block,
+        image_shape=(224, 224, 3),
+    )
+    return keras_hub.models.ResNetImageClassifier(backbone=backbone, num_classes=1000, activation="softmax")
 
 
 if __name__ == "__main__":

@@ -20,12 +20,15 @@ def run(options: argparse.Namespace) -> int:
     """Print the likeliest classes of images."""
     from keras_resnet.data import evaluation
     from keras_resnet.data.imagenet import class_names
+    from keras_resnet.weights import hub
 
     preprocessing = preprocessing_of(options)
     model = build(options, options.weights, preprocessing)
     paths = image_files(options.images)
     outputs = model.output_shape[-1]
-    names = [name for _, name in class_names()] if outputs == 1000 else [f"class {label}" for label in range(outputs)]
+    tag = getattr(model, "pretrained_tag", None)
+    known = hub.pretrained(tag).labels if tag else tuple(name for _, name in class_names())
+    names = known if len(known) == outputs else [f"class {label}" for label in range(outputs)]
     broken: list[tuple[str, str]] = []
     examples = [evaluation.Example(str(path), path) for path in paths]
     for batch, scores in evaluation.predict(model, examples, preprocessing, broken, options.batch_size):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_resnet.data.imagenet import class_names
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.weights import hub
 
@@ -57,7 +56,7 @@ def classifier(
         model: The network.
         preprocessing: A value; or the tag whose preprocessing it is; or None: that of the tag whose weights the model
             was given, else ImageNet's mean and deviation at the model's input size (224 where it has none).
-        labels: Names; or None: ImageNet's for 1000 classes of a tag, else the classes' numbers.
+        labels: Names; or None: those of the tag, else the classes' numbers.
 
     Raises:
         ValueError: for what does not fit the model, or an unknown tag.
@@ -74,8 +73,8 @@ def classifier(
         preprocessing = hub.pretrained(str(tag)).preprocessing
     classes = model.output_shape[-1]
     if labels is None:
-        known = tag is not None and classes == hub.pretrained(tag).classes == len(class_names())
-        labels = [name for _, name in class_names()] if known else [str(number) for number in range(classes)]
+        known = hub.pretrained(tag).labels if tag else ()
+        labels = known if len(known) == classes else [str(number) for number in range(classes)]
     return Classifier(model, preprocessing or usual_preprocessing(model.input_shape[1:]), tuple(labels))
 
 

@@ -1,7 +1,8 @@
 """Pretrained tags become files on this machine: downloaded once, checked against their publisher's hash at every use.
 
 Files on huggingface.co go through `huggingface_hub` and its cache (`HF_HOME`, `HF_HUB_OFFLINE`, `HF_ENDPOINT`,
-resumed downloads), those of keras.applications through `keras.utils.get_file` and Keras' own cache.
+resumed downloads), those of keras.applications through `keras.utils.get_file` and Keras' own cache; those of our own are
+in the package.
 """
 
 import difflib
@@ -69,6 +70,9 @@ def fetch(tag: str) -> Path:
         WeightsError: where it cannot be had or is not the one that was published; a bad file is removed.
     """
     entry = pretrained(tag)
+    if entry.sha256:
+        check_sha256(Path(entry.url), entry.sha256)
+        return Path(entry.url)
     try:
         path = _from_hugging_face(entry) if entry.repository else _from_keras(entry)
     except WeightsError:

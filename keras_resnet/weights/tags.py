@@ -2,14 +2,19 @@
 
 Tags, licences, classes and preprocessing are those of the configurations that timm carries; top-1 is timm's measurement
 on the ImageNet validation set at that size (results/results-imagenet.csv), and keras.io's for keras.applications.
+Weights of our own lie in the package, each beside its card: what made it, and what it gets right of its test set.
 """
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from keras_resnet.data.imagenet import class_names
 from keras_resnet.data.preprocess import CAFFE, HALF, IMAGENET, UNIT_RANGE, Preprocessing
 
 OPEN_LICENCES = ("apache-2.0", "bsd-3-clause", "mit")
+PUBLISHED = Path(__file__).with_name("published")
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,15 @@ class Pretrained:
     Args:
         tag: `network.recipe_data`, as timm names it.
         repository: On huggingface.co, or "" where `url` says it all.
-        url: Where a person finds the file.
+        url: Where a person finds the file; a path in the package for weights of our own.
         licence: SPDX identifier in lower case.
         classes: Classes of its head; 1000 are ImageNet's, in the usual order.
         preprocessing: What its images went through in evaluation.
-        top1: ImageNet validation accuracy in percent with this preprocessing; None where it is not published.
+        top1: Accuracy in percent with this preprocessing, on ImageNet's validation set or the test set of the card;
+            None where it is not published.
         md5: Of the file, where its publisher gives that; files on huggingface.co carry their SHA-256.
+        sha256: Of the file, for weights of our own.
+        own_labels: Names of the classes where they are not ImageNet's.
     """
 
     tag: str
@@ -35,11 +43,19 @@ class Pretrained:
     preprocessing: Preprocessing
     top1: float | None
     md5: str | None = None
+    sha256: str | None = None
+    own_labels: tuple[str, ...] = ()
 
     @property
     def network(self) -> str:
         """Name in the zoo."""
         return self.tag.partition(".")[0]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes; () where nobody says."""
+        imagenet = tuple(name for _, name in class_names())
+        return imagenet if self.classes == len(imagenet) else self.own_labels
 
 
 def _timm(
@@ -64,6 +80,16 @@ def _keras(network: str, file: str, md5: str, top1: float, normal: dict[str, Any
     url = f"https://storage.googleapis.com/tensorflow/keras-applications/{file}_weights_tf_dim_ordering_tf_kernels.h5"
     preprocessing = Preprocessing((224, 224), crop_pct=0.875, **normal)
     return Pretrained(f"{network}.keras_in1k", "", url, "apache-2.0", 1000, preprocessing, top1, md5)
+
+
+def _own(tag: str) -> Pretrained:
+    """Weights in the package, as their card has them."""
+    card = json.loads((PUBLISHED / f"{tag}.json").read_text(encoding="utf-8"))
+    normal = {name: tuple(value) if isinstance(value, list) else value for name, value in card["preprocessing"].items()}
+    url, labels, top1 = str(PUBLISHED / f"{tag}.safetensors"), tuple(card["labels"]), round(100 * card["accuracy"], 2)
+    return Pretrained(
+        tag, "", url, "apache-2.0", len(labels), Preprocessing(**normal), top1, sha256=card["sha256"], own_labels=labels
+    )
 
 
 _TABLE = (
