@@ -39,7 +39,7 @@ HE2015 = {  # test error in %, table 6 of arXiv:1512.03385
 }  # fmt: skip
 EXPECTED = [  # in the order of the page
     Expected("training", "Training step of ResNet-50 on a CPU", "", "python benchmarks/training.py"),
-    Expected("training_gpu", "Training step on a GPU", "timm, compiled", "python benchmarks/training.py --gpu"),
+    Expected("gpu_training", "Training step on a GPU", "timm, compiled", "python benchmarks/gpu.py training"),
     Expected("scaling_strategy", "What a strategy costs", "", "python benchmarks/scaling.py strategy"),
     Expected("scaling_depth", "Step time by depth", "", "python benchmarks/scaling.py depth"),
     Expected("scaling_batch", "Step time by batch", "", "python benchmarks/scaling.py batch"),
@@ -51,16 +51,16 @@ EXPECTED = [  # in the order of the page
     Expected("recipes_quickstart", "Quickstart", "", "python recipes/quickstart.py"),
     *[
         Expected(
-            "recipes_cifar10_he2015",
+            "gpu_cifar",
             f"CIFAR-10 as in 2015: test error of {network}",
             f"{error} % published",
-            f"python recipes/cifar10.py he2015 --network {network}",
-            row=network,
+            f"python benchmarks/gpu.py cifar --nets {network}",
+            row=f"{network} A",
         )
         for network, error in HE2015.items()
     ],
     Expected("recipes_cifar10_fast", "CIFAR-10, ResNet-20 by `fast`", "", "python recipes/cifar10.py fast"),
-    Expected("recipes_cifar10_94", "CIFAR-10, time to 94 %", "airbench94", "python benchmarks/airbench.py"),
+    Expected("gpu_speed", "CIFAR-10, time to 94 %", "airbench94", "python benchmarks/gpu.py speed"),
     Expected("recipes_finetune", "Fine-tuning", "", "python recipes/finetune.py"),
     Expected("recipes_degradation", "Degradation", "", "python recipes/degradation.py"),
     Expected("recipes_dense", "Degradation without convolutions", "", "python recipes/dense.py"),
