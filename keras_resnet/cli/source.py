@@ -74,7 +74,7 @@ def _card(path: Path) -> dict[str, Any]:
 
 
 def _labels(options: argparse.Namespace, classes: int) -> list[str] | None:
-    """Those of the file; for 1000 classes of a named network ImageNet's, as `predict` has it; None: the weights' own."""
+    """Those of the file; for 1000 classes of a named network ImageNet's, as `predict` has it; else the weights' own."""
     from keras_resnet.data.imagenet import class_names
 
     if options.labels:

@@ -45,7 +45,8 @@ def training_model(network: keras.Model, average: float = 0.0, **compile_options
     """Prepare a network for `fit`: compiled, the optimiser and the metrics built. Call it in the strategy's scope.
 
     Args:
-        network: A functional classifier; its layers and variables are shared, so that training trains the network.
+        network: A functional classifier; its layers and variables are shared, so that training trains the network. Its
+            batch norms are computed in one operation where they can be, see `keras_resnet.train.fused`.
         average: Decay of the exponential moving average of all weights, in [0, 1); 0 keeps none.
         **compile_options: Those of `keras.Model.compile`.
 
@@ -58,7 +59,7 @@ def training_model(network: keras.Model, average: float = 0.0, **compile_options
     if not 0 <= average < 1:
         raise ValueError(f"average must lie in [0, 1); received {average}.")
     fused = with_fused_norms(network)
-    model = TrainingModel(inputs=fused.inputs, outputs=fused.outputs[0], name=network.name)
+    model = TrainingModel(inputs=fused.input, outputs=fused.outputs[0], name=network.name)
     model.compile(**compile_options)
     model.optimizer.build(model.trainable_variables)
     shapes = [(2, *(size or 32 for size in network.input_shape[1:])), (2, network.output_shape[-1])]

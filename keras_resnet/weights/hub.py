@@ -1,8 +1,8 @@
 """Pretrained tags become files on this machine: downloaded once, checked against their publisher's hash at every use.
 
 Files on huggingface.co go through `huggingface_hub` and its cache (`HF_HOME`, `HF_HUB_OFFLINE`, `HF_ENDPOINT`,
-resumed downloads), those of keras.applications through `keras.utils.get_file` and Keras' own cache; those of our own are
-in the package.
+resumed downloads), those of keras.applications through `keras.utils.get_file` and Keras' own cache. Those of our own
+are in the package.
 """
 
 import difflib

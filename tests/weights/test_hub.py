@@ -220,9 +220,9 @@ def test_the_table_is_sound() -> None:
     for tag, entry in TAGS.items():
         assert entry.tag == tag
         assert entry.network in ZOO
-        assert entry.url.startswith("https://")
-        assert entry.top1 is None or 60 < entry.top1 < 90
-        assert bool(entry.repository) != bool(entry.md5)
+        assert entry.url.startswith("https://") != bool(entry.sha256)
+        assert entry.top1 is None or 60 < entry.top1 < 90 or entry.sha256
+        assert [bool(each) for each in (entry.repository, entry.md5, entry.sha256)].count(True) == 1
     classics = ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnetv2_50", "resnext50_32x4d", "vgg19"]
     for network in [*classics, "resnet50_v1", "resnetv2_50_keras"]:
         entry = TAGS[hub.best_tag(network)]
