@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -44,7 +45,7 @@ def declare_operators() -> None:
 def machine(**settings: Any) -> dict[str, Any]:
     """Where it was measured, and by what."""
     versions = {}
-    for name in ("tensorflow", "keras", "torch", "timm", "onnxruntime", "openvino"):
+    for name in ("tensorflow", "keras", "jax", "torch", "timm", "onnxruntime", "openvino"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
@@ -52,7 +53,14 @@ def machine(**settings: Any) -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
     processor = names[0].partition(": ")[2] if names else platform.processor()
-    return {"processor": processor, "cores": os.cpu_count(), **settings, "load": os.getloadavg(), **versions}
+    place = {"processor": processor, "cores": os.cpu_count(), **accelerator()}
+    return {**place, **settings, "load": os.getloadavg(), **versions}
+
+
+def accelerator() -> dict[str, str]:
+    """What JAX computes on, where it is in use and that is not the processor."""
+    devices = sys.modules["jax"].devices() if "jax" in sys.modules else []
+    return {"accelerator": devices[0].device_kind} if devices and devices[0].platform != "cpu" else {}
 
 
 def keep(report: dict[str, Any], table: str, out: Path) -> None:

@@ -1,0 +1,53 @@
+"""What the measurements on a GPU share: the time that is left, where they ran, and a progress bar."""
+
+import shlex
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from measure import machine
+from rich.progress import track
+
+
+class UserError(Exception):
+    """A mistake of whoever gave the command; the message says what to do."""
+
+
+class Deadline:
+    """When to begin nothing more.
+
+    Args:
+        minutes: From now on; None: never.
+    """
+
+    def __init__(self, minutes: float | None) -> None:
+        self.end = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+
+    @property
+    def seconds(self) -> float:
+        """That are left, at least 0."""
+        return max(0.0, self.end - time.monotonic())
+
+    @property
+    def over(self) -> bool:
+        """Whether none is left."""
+        return not self.seconds
+
+
+def place(**settings: Any) -> dict[str, Any]:
+    """Machine, versions, date and command of a result."""
+    now = datetime.now(UTC).isoformat(timespec="minutes")
+    return machine(date=now, command=shlex.join(["python", *sys.argv]), **settings)
+
+
+def headline(where: dict[str, Any]) -> str:
+    """One line on where it was measured, for a table."""
+    versions = ", ".join(f"{name} {where[name]}" for name in ("jax", "keras", "torch", "timm") if name in where)
+    return f"{where.get('accelerator', where['processor'])}; {versions}; {where['date']}; `{where['command']}`"
+
+
+def bar(values: Iterable[Any], title: str, total: int | None = None) -> Iterable[Any]:
+    """A progress bar where somebody looks."""
+    return track(values, title, total=total, disable=not sys.stderr.isatty())
