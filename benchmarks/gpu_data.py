@@ -1,4 +1,4 @@
-"""CIFAR-10 as arrays in a file, or in pieces of one: for machines without TensorFlow, behind links that carry little."""
+"""CIFAR-10 as arrays in a file, or in pieces of one: for machines without TensorFlow, behind narrow links."""
 
 import re
 from pathlib import Path

@@ -1,14 +1,18 @@
 """What the measurements on a GPU share: the time that is left, where they ran, and a progress bar."""
 
+import json
 import shlex
 import sys
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from measure import machine
 from rich.progress import track
+
+from keras_resnet.atomic import replacing
 
 
 class UserError(Exception):
@@ -51,3 +55,9 @@ def headline(where: dict[str, Any]) -> str:
 def bar(values: Iterable[Any], title: str, total: int | None = None) -> Iterable[Any]:
     """A progress bar where somebody looks."""
     return track(values, title, total=total, disable=not sys.stderr.isatty())
+
+
+def write_json(path: Path, report: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

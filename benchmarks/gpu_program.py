@@ -1,4 +1,4 @@
-"""Training as one program that JAX compiles: the data lie on the device, a scan runs over the steps, and several nets of
+"""Training as one program that JAX compiles: the data lie on the device, a scan runs over the steps, and nets of
 several seeds can train in it at once."""
 
 import time
@@ -99,6 +99,8 @@ class Program:
             batch = crop_and_flip(images[chosen], *draw_crops(seed, step, rule.batch, rule.padding), rule.padding)
             return self.step(state, self.preprocessing.normalize(batch), labels[chosen], rate, step)
 
+        if steps == 1:  # not even a loop of one
+            return body(state, (order[0], rates[0], first_step))
         state, measured = jax.lax.scan(body, state, (order, rates, first_step + jnp.arange(steps)))
         return state, {name: values.mean() for name, values in measured.items()}
 
@@ -109,9 +111,7 @@ class Program:
             state.trainable, state.others, images, labels
         )
         trainable, velocity = [], []
-        for value, moved, gradient, decay in zip(
-            state.trainable, state.velocity, gradients, self.decays, strict=True
-        ):
+        for value, moved, gradient, decay in zip(state.trainable, state.velocity, gradients, self.decays, strict=True):
             change = rate * (gradient + decay * value)
             moved = rule.momentum * moved - change
             trainable.append(value + (rule.momentum * moved - change if rule.nesterov else moved))
@@ -119,9 +119,7 @@ class Program:
         average = state.average
         if rule.average:
             share = 1 - jnp.minimum(rule.average, (2.0 + step) / (11.0 + step))  # as WeightAverage: short at first
-            average = [
-                old + share * (new - old) for old, new in zip(average, [*trainable, *others], strict=True)
-            ]
+            average = [old + share * (new - old) for old, new in zip(average, [*trainable, *others], strict=True)]
         accuracy = (logits.argmax(axis=-1) == labels).mean()
         return State(trainable, others, velocity, average), {"loss": loss, "accuracy": accuracy}
 
@@ -133,24 +131,53 @@ class Program:
         truth = (1 - self.rule.smoothing) * truth + self.rule.smoothing / logits.shape[-1]
         return -(truth * jax.nn.log_softmax(logits)).sum(axis=-1).mean(), (others, logits)
 
-    def test(self, state: State, images: Any, labels: Any) -> dict[str, Any]:
-        """Correct answers among the images as they are, and with the logits of the mirrored image added."""
+    def test(self, state: State, images: Any, labels: Any, mirrored: bool = False) -> Any:
+        """How many answers are correct; `mirrored` adds the logits of the mirrored image."""
         trainable, others = self.tested(state)
-        size = min(PORTION, len(images))
-        spare = -len(images) % size
-        images, labels = jnp.pad(images, [(0, spare), *[(0, 0)] * 3]), jnp.pad(labels, (0, spare), constant_values=-1)
 
-        def body(portion: tuple[Any, Any]) -> tuple[Any, Any]:
-            pixels, truth = self.preprocessing.normalize(portion[0]), portion[1]
-            once, twice = (
-                self.model.stateless_call(trainable, others, given, training=False)[0].astype("float32")
-                for given in (pixels, pixels[:, :, ::-1])
-            )
-            return tuple((logits.argmax(axis=-1) == truth).sum() for logits in (once, once + twice))
+        def logits(pixels: Any) -> Any:
+            return self.model.stateless_call(trainable, others, pixels, training=False)[0].astype("float32")
 
-        portions = (images.reshape(-1, size, *images.shape[1:]), labels.reshape(-1, size))
-        once, twice = jax.lax.map(body, portions)
-        return {"correct": once.sum(), "correct_mirrored": twice.sum()}
+        pixels = self.preprocessing.normalize(images)
+        found = logits(pixels) + logits(pixels[:, :, ::-1]) if mirrored else logits(pixels)
+        return (found.argmax(axis=-1) == labels).sum()
+
+
+def portions(images: np.ndarray, labels: np.ndarray) -> list[tuple[Any, Any]]:
+    """A test set on the device, in equal parts of at most PORTION images; labels of -1, which no answer meets, fill up
+    the last."""
+    size = min(PORTION, len(images))
+    spare = -len(images) % size
+    images, labels = np.pad(images, [(0, spare), *[(0, 0)] * 3]), np.pad(labels, (0, spare), constant_values=-1)
+    parts = range(0, len(images), size)
+    return [(jnp.asarray(images[part : part + size]), jnp.asarray(labels[part : part + size])) for part in parts]
+
+
+def correct(test: Callable[..., Any], state: State, parts: list[tuple[Any, Any]]) -> np.ndarray:
+    """Right answers on all parts."""
+    return np.asarray(sum(test(state, *part) for part in parts))
+
+
+def compiled_interval(interval: Callable[..., Any], state: State, *given: Any) -> tuple[Callable[..., Any], float, Any]:
+    """An interval ready to run as often as wanted, the seconds of its compilation, and `memory` of it.
+
+    On a processor one step is compiled and called again and again: inside a loop XLA computes convolutions there
+    without the library that it calls outside of one, 25 times as slowly.
+    """
+    *given_before, rates = given
+    if jax.default_backend() != "cpu":
+        run, seconds = compiled(interval, state, *given, donate=True)
+        return run, seconds, memory(run)
+    one, seconds = compiled(interval, state, *given_before, rates[:1], donate=True)
+
+    def run(state: State, images: Any, labels: Any, seed: Any, first_step: int, rates: Any) -> tuple[State, Any]:
+        measured = []
+        for step in range(len(rates)):
+            state, now = one(state, images, labels, seed, first_step + step, rates[step : step + 1])
+            measured.append(now)
+        return state, jax.tree.map(lambda *values: sum(values) / len(values), *measured)
+
+    return run, seconds, memory(one)
 
 
 def compiled(function: Callable[..., Any], *given: Any, donate: bool = False) -> tuple[Callable[..., Any], float]:

@@ -1,7 +1,7 @@
 """Small sets of images that live on the device: order, crop and flip as parts of the compiled step, on any backend.
 
-Pure functions in `keras.ops`. What is random is computed from the seed and the place in the run, which may be tensors of
-the compiled step; every backend computes the same numbers.
+Pure functions in `keras.ops`. What is random is computed from the seed and the place in the run, which may be tensors
+of the compiled step; every backend computes the same numbers.
 """
 
 from typing import Any
