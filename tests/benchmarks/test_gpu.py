@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-REFUSE = """
+ABSENT = """
 import sys
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("tensorflow", "tf_keras", "tensorflow_datasets"):
-            raise ModuleNotFoundError(f"{name} is not to be imported here", name=name)
-sys.meta_path.insert(0, Refuse())
+from importlib.machinery import PathFinder
+class WithoutTensorFlow(PathFinder):
+    @classmethod
+    def find_spec(cls, name, *rest):
+        known = name.partition(".")[0] not in ("tensorflow", "tf_keras", "tensorflow_datasets")
+        return super().find_spec(name, *rest) if known else None
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutTensorFlow
 """
 SAME_AS_KERAS = """
 import keras, jax, numpy as np
@@ -55,7 +57,7 @@ def place(tmp_path_factory):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("JAX is not installed: the measurements on a GPU run on it")
     folder = tmp_path_factory.mktemp("gpu")
-    (folder / "sitecustomize.py").write_text(REFUSE)
+    (folder / "sitecustomize.py").write_text(ABSENT)
     random = np.random.default_rng(0)
     for number in (1, 2):
         arrays = {}
@@ -85,6 +87,12 @@ def gpu(place, part, *flags):
 
 
 @pytest.mark.slow
+def test_tensorflow_is_out_of_reach(place):
+    status, _, error = run(place, "-c", "import tensorflow")
+    assert status == 1 and "No module named 'tensorflow'" in error
+
+
+@pytest.mark.slow
 def test_a_step_is_that_of_keras(place):
     status, _, error = run(place, "-c", SAME_AS_KERAS)
     assert status == 0, error[-3000:]
@@ -92,7 +100,8 @@ def test_a_step_is_that_of_keras(place):
 
 @pytest.mark.slow
 def test_training_measures_both_sides(place):
-    pytest.importorskip("timm", reason="timm is the peer")
+    if importlib.util.find_spec("timm") is None:
+        pytest.skip("timm, the peer, is not installed")
     flags = "--networks resnet18 --batches 2 --precisions float32 --size 32 --rounds 2 --steps 1 --side 64"
     gpu(place, "training", *flags.split())
     (row,) = json.loads((place / "results/gpu_training.json").read_text())["rows"]
@@ -104,7 +113,7 @@ def test_training_measures_both_sides(place):
 def test_cifar_trains_keeps_and_goes_on(place):
     from keras_resnet.weights.files import read_arrays
 
-    flags = "--nets cifar_plain20 --seeds 0 1 --steps 2 --interval 1".split()
+    flags = ["--nets", "cifar_plain20", "--seeds", 0, 1, "--steps", 2, "--interval", 1]
     assert "left out, no time" in gpu(place, "cifar", *flags, "--minutes", 0)
     gpu(place, "cifar", *flags)
     found = json.loads((place / "results/gpu_cifar.json").read_text())
