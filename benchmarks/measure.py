@@ -61,7 +61,14 @@ def machine(**settings: Any) -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     names = [line for line in info.read_text().splitlines() if line.startswith("model name")] if info.exists() else []
     processor = names[0].partition(": ")[2] if names else platform.processor()
-    return {"processor": processor, "cores": os.cpu_count(), **settings, "load": f"load {os.getloadavg()[0]:.1f}"}
+    place = {**accelerator(), "processor": processor, "cores": os.cpu_count()}
+    return {**place, **settings, "load": f"load {os.getloadavg()[0]:.1f}"}
+
+
+def accelerator() -> dict[str, str]:
+    """What JAX computes on, where it is in use and that is not the processor."""
+    devices = sys.modules["jax"].devices() if os.environ.get("KERAS_BACKEND") == "jax" and "jax" in sys.modules else []
+    return {"accelerator": devices[0].device_kind} if devices and devices[0].platform != "cpu" else {}
 
 
 def versions() -> dict[str, str]:
@@ -79,6 +86,16 @@ def command() -> str:
     return f"KERAS_BACKEND={backend} " * bool(backend) + shlex.join(["python", str(script), *given])
 
 
+def origin(**settings: Any) -> dict[str, Any]:
+    """What every result says of itself: machine, versions, date and command."""
+    return {
+        "machine": machine(**settings),
+        "versions": versions(),
+        "date": date.today().isoformat(),
+        "command": command(),
+    }
+
+
 def keep(
     out: Path,
     title: str,
@@ -87,6 +104,7 @@ def keep(
     *,
     note: str = "",
     left_out: Sequence[str] = (),
+    details: Any = None,
     **settings: Any,
 ) -> None:
     """Write a result as JSON, in the form that `results.py` reads, and print its table.
@@ -98,18 +116,17 @@ def keep(
         rows: Of numbers and texts, one for each column; None where there is nothing to say.
         note: What a reader must know to understand the rows.
         left_out: What could not be measured, and why.
+        details: Everything behind the rows, for whoever computes on (None: the rows are all).
         **settings: Of the machine, see `machine`.
     """
     result = {
         "title": title,
-        "machine": machine(**settings),
-        "versions": versions(),
-        "date": date.today().isoformat(),
-        "command": command(),
+        **origin(**settings),
         "note": note,
         "columns": columns,
         "rows": rows,
         "left_out": list(left_out),
+        **({} if details is None else {"details": details}),
     }
     write(out, result)
     print(table(result))

@@ -33,12 +33,13 @@ class Expected(NamedTuple):
     row: str | None = None
 
 
-HE2015 = {  # test error in %, table 6 of arXiv:1512.03385
+HE2015 = {  # test error in %, option A, table 6 of arXiv:1512.03385
     "cifar_resnet20": 8.75, "cifar_resnet32": 7.51, "cifar_resnet44": 7.17, "cifar_resnet56": 6.97,
     "cifar_resnet110": 6.43,
 }  # fmt: skip
 EXPECTED = [  # in the order of the page
-    Expected("training", "Training step of ResNet-50 on a CPU", "", "python benchmarks/training.py"),
+    Expected("training_resnet50", "Training step of ResNet-50 on a CPU", "", "python benchmarks/training.py"),
+    Expected("training_resnet18", "The same of ResNet-18", "", "python benchmarks/training.py --network resnet18"),
     Expected("gpu_training", "Training step on a GPU", "timm, compiled", "python benchmarks/gpu.py training"),
     Expected("scaling_strategy", "What a strategy costs", "", "python benchmarks/scaling.py strategy"),
     Expected("scaling_depth", "Step time by depth", "", "python benchmarks/scaling.py depth"),

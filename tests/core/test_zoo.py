@@ -103,6 +103,15 @@ def test_option_a_has_the_parameters_of_the_plain_twin(units):
             assert counted_by_name(name).trainable_params == by_hand
 
 
+def test_the_fast_cifar_network_is_a_shallower_resnet18_of_cifar():
+    """With two units in every stage it has the 11,173,962 parameters of kuangliu/pytorch-cifar's ResNet18."""
+    with kr.weightless():
+        eighteen = profile(kr.create_model("cifar_resnet14_w64", depths=(2, 2, 2, 2)))
+    units = sum(2 * 9 * width * width + 4 * width for width in (64, 512))  # one each of the first and last stage
+    assert eighteen.trainable_params == 11_173_962
+    assert counted_by_name("cifar_resnet14_w64").trainable_params == 11_173_962 - units
+
+
 @pytest.mark.parametrize("depth", [50, 101, 152])
 def test_v1_counts_equal_keras_applications(depth):
     """The original places the stride on the 1x1, as keras.applications does; that has a bias in every convolution."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS = runpy.run_path(str(ROOT / "benchmarks" / "results.py"))
 FILES = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
