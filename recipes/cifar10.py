@@ -91,14 +91,13 @@ class Config:
 HE2015 = Config(preset="he2015", machine=Machine(precision="float32"))
 FAST = Config(
     preset="fast",
-    steps=7_800,  # 20 epochs
+    steps=10_140,  # 26 epochs
     interval=390,
     schedule="one-cycle",
-    learning_rate=0.4,
-    weight_decay=5e-4,
+    learning_rate=0.15,
+    weight_decay=3e-4,
     decay_all=False,
-    label_smoothing=0.05,
-    average=0.999,
+    average=0.998,
 )
 
 
