@@ -162,7 +162,7 @@ def compiled_interval(interval: Callable[..., Any], state: State, *given: Any) -
     """An interval ready to run as often as wanted, the seconds of its compilation, and `memory` of it.
 
     On a processor one step is compiled and called again and again: inside a loop XLA computes convolutions there
-    without the library that it calls outside of one, 25 times as slowly.
+    without the library that it calls outside of one, and many times as slowly.
     """
     *given_before, rates = given
     if jax.default_backend() != "cpu":

@@ -37,7 +37,10 @@ FLOAT32, BFLOAT16 = ["--precision", "float32"], ["--precision", "mixed_bfloat16"
     [
         ("cifar10", ["fast", "--steps", 12, "--interval", 6, "--batch", 12, "--average", 0.5, *BFLOAT16]),
         ("cifar10", ["he2015", "--steps", 4, "--interval", 4, "--batch", 12, "--virtual-devices", 2, "--clip-norm", 1]),
-        ("imagenet", ["rsb-a2", "--network", "cifar_resnet20", "--epochs", 2, "--batch", 12, "--train-size", 32, *FLOAT32]),
+        (
+            "imagenet",
+            ["rsb-a2", "--network", "cifar_resnet20", "--epochs", 2, "--batch", 12, "--train-size", 32, *FLOAT32],
+        ),
         ("finetune", ["--train-norms", "--freeze", "none", "--size", 32, "--epochs", 2, *FLOAT32]),
     ],
 )  # fmt: skip

@@ -27,7 +27,7 @@ def step(model, x, training=True):
     return [np.asarray(each, "float32") for each in (outputs, *gradients, *model.non_trainable_variables)]
 
 
-@pytest.mark.parametrize("dtype, limit", [("float32", 1e-4), ("mixed_bfloat16", 0.03)])
+@pytest.mark.parametrize("dtype, limit", [("float32", 1e-4), ("mixed_float16", 0.01), ("mixed_bfloat16", 0.03)])
 def test_outputs_gradients_and_moving_averages_are_those_of_stock_keras(dtype, limit):
     stock, fused = network(dtype=dtype, weight_decay=1e-3), with_fused_norms(network(dtype=dtype, weight_decay=1e-3))
     assert sum(isinstance(layer, FusedNorm) for layer in fused.layers) == 7
