@@ -1,6 +1,6 @@
 """Images per second of a training step: this package beside keras.applications, keras-hub and timm, in turn.
 
-    python benchmarks/training.py                                # ResNet-50, batches of 16, 2 threads
+    python benchmarks/training.py                                # ResNet-50, batches of 8, 2 threads
     python benchmarks/training.py --network resnet18
     python benchmarks/training.py --repeats 1 --batch 4          # a try
 
@@ -83,9 +83,9 @@ def arguments() -> argparse.Namespace:
     """The flags."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--network", choices=PEERS, default="resnet50", help="(resnet50)")
-    parser.add_argument("--batch", type=int, default=16, help="images of a step (16)")
+    parser.add_argument("--batch", type=int, default=8, help="images of a step (8)")
     parser.add_argument("--threads", type=int, default=2, help="of each library (2)")
-    parser.add_argument("--repeats", type=int, default=9, help="rounds (9)")
+    parser.add_argument("--repeats", type=int, default=7, help="rounds (7)")
     parser.add_argument("--out", type=Path, help="without suffix (benchmarks/results/training_NETWORK)")
     return parser.parse_args()
 

@@ -93,6 +93,7 @@ def _own(tag: str) -> Pretrained:
 
 
 _TABLE = (
+    _own("cifar_resnet20.fast_cifar10"),
     _timm("resnet18.a1_in1k", 224, 0.95, "bicubic", top1=71.504),
     _timm("resnet18.a2_in1k", 224, 0.95, "bicubic", top1=70.634),
     _timm("resnet18.a3_in1k", 224, 0.95, "bicubic", top1=68.25),
