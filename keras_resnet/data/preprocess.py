@@ -137,6 +137,23 @@ class Preprocessing:
         pixels = keras.Input(model.input_shape[1:], name="pixels")
         return keras.Model(pixels, model(self.normalize(pixels)), name=model.name)
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Preprocessing":
+        """The value that `config` wrote, read from JSON again, which has lists for tuples.
+
+        Raises:
+            TypeError, ValueError: for what cannot be.
+
+        Example:
+
+        >>> Preprocessing.from_config(Preprocessing((8, 8)).config()) == Preprocessing((8, 8))
+        True
+        """
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in config.items()
+        }
+        return cls(**fields)
+
     def config(self) -> dict[str, Any]:
         """The fields, ready for JSON."""
         return asdict(self)

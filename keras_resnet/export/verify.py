@@ -73,11 +73,7 @@ def preprocessing_of(card: dict[str, Any]) -> Preprocessing:
         ExportError: where it states none that can be.
     """
     try:
-        stated: dict[str, Any] = card["preprocessing"]
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in stated.items()
-        }
-        return Preprocessing(**fields)
+        return Preprocessing.from_config(card["preprocessing"])
     except (KeyError, AttributeError, TypeError, ValueError) as error:
         raise ExportError(f"the card states no preprocessing that can be read: {error}") from None
 

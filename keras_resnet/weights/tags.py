@@ -85,10 +85,10 @@ def _keras(network: str, file: str, md5: str, top1: float, normal: dict[str, Any
 def _own(tag: str) -> Pretrained:
     """Weights in the package, as their card has them."""
     card = json.loads((PUBLISHED / f"{tag}.json").read_text(encoding="utf-8"))
-    normal = {name: tuple(value) if isinstance(value, list) else value for name, value in card["preprocessing"].items()}
-    url, labels, top1 = str(PUBLISHED / f"{tag}.safetensors"), tuple(card["labels"]), round(100 * card["accuracy"], 2)
+    url, labels = str(PUBLISHED / f"{tag}.safetensors"), tuple(card["labels"])
+    preprocessing, top1 = Preprocessing.from_config(card["preprocessing"]), round(100 * card["accuracy"], 2)
     return Pretrained(
-        tag, "", url, "apache-2.0", len(labels), Preprocessing(**normal), top1, sha256=card["sha256"], own_labels=labels
+        tag, "", url, "apache-2.0", len(labels), preprocessing, top1, sha256=card["sha256"], own_labels=labels
     )
 
 
