@@ -24,6 +24,7 @@ def main():
     parser.add_argument("--average", type=float, default=0.9)
     parser.add_argument("--learning-rate", type=float, default=0.05)
     parser.add_argument("--drop-path", type=float, default=0.1, help="random, and different on every replica")
+    parser.add_argument("--synchronized", action="store_true", help="Keras' norms, as under several replicas")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds after every step")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stdout)
@@ -74,7 +75,7 @@ def run(options):
     with strategy.scope():
         network = kr.create_model(
             "cifar_resnet20", depths=(1, 1), widths=(8, 16), stem_width=8, input_shape=(8, 8, 1), weight_decay=1e-4,
-            drop_path_rate=options.drop_path, synchronized=replicas > 1,
+            drop_path_rate=options.drop_path, synchronized=options.synchronized or replicas > 1,
         )  # fmt: skip
         model = training_model(
             network,
