@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+from gpu_resident import crop_and_flip, draw_crops, training_order
 
 from keras_resnet.data.preprocess import Preprocessing
-from keras_resnet.data.resident import crop_and_flip, draw_crops, training_order
 from keras_resnet.train.optimizers import UNDECAYED
 
 PORTION = 1000  # images of one batch of an evaluation, at most

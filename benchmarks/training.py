@@ -7,7 +7,8 @@
 SGD with momentum, cross-entropy, noise for images that lies in memory; each contender is a process of its own and waits
 while another takes its step. "As the recipes train" is `training_model`, "by fit" what anyone gets who compiles and
 fits. Ours and keras.applications' ResNet-50 is the original, with the stride on the first 1x1; keras-hub and timm have
-the stride on the 3x3 and 6 % more multiply-adds. What is not installed is left out, and said.
+the stride on the 3x3 and 6 % more multiply-adds; timm's is eager, not compiled. What is not installed is left out, and
+said.
 """
 
 import argparse

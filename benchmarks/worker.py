@@ -130,7 +130,7 @@ class KerasWorker:
 
 
 class TorchWorker:
-    """timm's network, channels last; compiled where that is not slower (on a CPU it needs a compiler, and is not)."""
+    """timm's network, channels last, eager; `torch.compile` was not tried on a processor."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         declare_operators()

@@ -76,7 +76,7 @@ def _pairs(model: keras.Model, config: dict[str, Any]) -> dict[str, str]:
         before = next((layer for layer in model.layers if layer.name == source), None)
         if not isinstance(before, _FOLDABLE) or before.activation is not keras.activations.linear:
             continue
-        if readers[source] == 1 and norm.axis in (-1, norm.input_spec.ndim - 1):
+        if readers[source] == 1 and norm.axis in (-1, len(before.output.shape) - 1):
             pairs[entry["name"]] = source
     return pairs
 

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from gpu_resident import crop_and_flip, draw_crops, epoch_order, random_words, training_order
 from keras import ops
 
 from keras_resnet.data.augment import compose, random_flip
 from keras_resnet.data.crops import pad_and_crop
-from keras_resnet.data.resident import crop_and_flip, draw_crops, epoch_order, random_words, training_order
 
 
 @pytest.mark.parametrize(
