@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, help="cifar10, cifar100, imagenet2012, or a folder of class folders")
     parser.add_argument("--data-dir", help="where TFDS keeps its data sets")
     parser.add_argument("--split", help="split of a TFDS data set (test; validation of imagenet2012)")
+    parser.add_argument("--mirrored", action="store_true", help="mean of the scores of an image and its mirror image")
     add_weights(parser)
 
 
@@ -45,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     if len(classes) != model.output_shape[-1]:
         raise ValueError(f"{options.data} has {len(classes)} classes, {options.name} {model.output_shape[-1]}.")
     progress = track(examples, "evaluating", total=total, disable=not sys.stderr.isatty())
-    report = evaluation.evaluate(model, progress, preprocessing, classes, options.batch_size)
+    measured = evaluation.mirrored(model) if options.mirrored else model
+    report = evaluation.evaluate(measured, progress, preprocessing, classes, options.batch_size)
     if report.images:
         table = Table("class", "images", "right", "%")
         for label, (count, right) in sorted(report.by_class.items()):

@@ -96,6 +96,16 @@ def evaluate(
     return report
 
 
+def mirrored(model: keras.Model) -> keras.Model:
+    """The mean of a model's scores for an image and for its mirror image: a test with flips (arXiv:1409.1556, 3.2).
+
+    Args:
+        model: `(batch, height, width, channels)` to `(batch, classes)`.
+    """
+    images = keras.Input(model.input_shape[1:])
+    return keras.Model(images, keras.layers.average([model(images), model(images[:, :, ::-1])]), name=model.name)
+
+
 def predict(
     model: keras.Model,
     examples: Iterable[Example],

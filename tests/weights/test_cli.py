@@ -10,6 +10,7 @@ from PIL import Image
 
 import keras_resnet as kr
 from keras_resnet import cli
+from keras_resnet.data.evaluation import mirrored
 
 NET = "cifar_resnet20"
 
@@ -82,6 +83,19 @@ def test_evaluate_a_folder(capsys: Any, weights: Path, folder: Path) -> None:
     assert (status, err) == (0, "")
     assert "top-1: 2 of 20 (10.00 %)" in out
     assert "class3" in out
+
+
+def test_evaluate_with_mirror_images(capsys: Any, weights: Path, folder: Path) -> None:
+    status, out, err = run(capsys, "evaluate", NET, "--weights", weights, "--data", folder, "--mirrored")
+    assert (status, err) == (0, "")
+    assert "top-1: 2 of 20 (10.00 %)" in out
+
+
+def test_mirrored_scores_are_the_mean_of_both() -> None:
+    model = kr.create_model(NET, classifier_activation=None)
+    images = np.random.default_rng(0).normal(size=(3, 32, 32, 3)).astype("float32")
+    expected = (model.predict_on_batch(images) + model.predict_on_batch(images[:, :, ::-1])) / 2
+    np.testing.assert_allclose(mirrored(model).predict_on_batch(images), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_evaluate_another_number_of_classes(capsys: Any, weights: Path, folder: Path) -> None:
