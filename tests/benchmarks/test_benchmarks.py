@@ -61,6 +61,30 @@ def test_runs_that_cannot_be_one_row_are_refused(tmp_path, seed, cores, message)
     assert refused.returncode == 2 and message in refused.stderr and "Traceback" not in refused.stderr
 
 
+def test_a_grid_becomes_rows_over_seeds(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    config = {
+        "machine": {},
+        "versions": {},
+        "started": "2026-11-21T10:00:00",
+        "command": ["/a/degradation.py", "--s=2"],
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    lines = ["plain,8,0,100,20,1.0,2.0,", "plain,8,1,100,20,3.0,6.0,", "plain,56,0,900,20,,,NaN at step 3"]
+    header = "network,depth,seed,parameters,steps,train_error,test_error,diverged"
+    (tmp_path / "results.csv").write_text("\n".join([header, *lines]))
+    result = runpy.run_path(str(BENCHMARKS / "grid.py"))["summary"](tmp_path)
+    shallow, deep = result["rows"]
+    assert shallow[:5] == ["plain", 8, 100, 2, 0] and deep == ["plain", 56, 900, 1, 1, *[None] * 6]
+    assert shallow[5:] == pytest.approx([2, 2**0.5, "1.00 to 3.00 %", 4, 8**0.5, "2.00 to 6.00 %"])
+    assert (result["command"], result["date"]) == ("python recipes/degradation.py --s=2", "2026-11-21")
+
+
+def test_a_folder_without_a_grid_is_refused(tmp_path):
+    refused = run("grid.py", "never_written", "A title", tmp_path)
+    assert refused.returncode == 2 and "config.json" in refused.stderr and "Traceback" not in refused.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "options", "rows"),
