@@ -50,6 +50,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=16, help="images of a step, over all replicas (16)")
     parser.add_argument("--threads", type=int, default=0, help="of the library (0: as many as it likes)")
     parser.add_argument("--bfloat16", action="store_true", help="compute in it; weights stay float32")
+    parser.add_argument("--compiled", action="store_true", help="by torch.compile, for timm's networks")
     parser.add_argument("--plain", action="store_true", help="as keras.Model trains, without what the recipes add")
     parser.add_argument("--devices", type=int, default=0, help="virtual ones to mirror across (0: no strategy)")
     parser.add_argument("--apart", action="store_true", help="norms use the statistics of each replica alone")
@@ -130,7 +131,7 @@ class KerasWorker:
 
 
 class TorchWorker:
-    """timm's network, channels last, eager; `torch.compile` was not tried on a processor."""
+    """timm's network, channels last, eager or compiled."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         declare_operators()
@@ -145,6 +146,7 @@ class TorchWorker:
         """The network, with initial weights."""
         name = self._options.network.removeprefix(TIMM)
         self._network = self._timm.create_model(name).train().to(memory_format=self._torch.channels_last)
+        self._scores = self._torch.compile(self._network) if self._options.compiled else self._network
         self._optimizer = self._torch.optim.SGD(self._network.parameters(), lr=0.01, momentum=0.9)
         random = self._torch.Generator().manual_seed(0)
         images = self._torch.randn((self._options.batch, 3, 224, 224), generator=random)
@@ -157,7 +159,7 @@ class TorchWorker:
         for _ in range(steps):
             self._optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=self._options.bfloat16):
-                loss = torch.nn.functional.cross_entropy(self._network(self._images), self._labels)
+                loss = torch.nn.functional.cross_entropy(self._scores(self._images), self._labels)
             loss.backward()
             self._optimizer.step()
 
