@@ -10,15 +10,16 @@ from pathlib import Path
 FOLDER = Path(__file__).parents[2] / "recipes"
 
 
-def start(name, *flags):
+def start(name, *flags, cwd=None):
     command = [sys.executable, str(FOLDER / f"{name}.py"), *map(str, flags)]
     environment = {**os.environ, "COLUMNS": "200"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **pipes, text=True, env=environment, cwd=cwd)
 
 
-def run(name, *flags):
+def run(name, *flags, cwd=None):
     """(exit status, output, error)"""
-    process = start(name, *flags)
+    process = start(name, *flags, cwd=cwd)
     output, error = process.communicate(timeout=300)
     return process.returncode, output, error
 

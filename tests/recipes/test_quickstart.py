@@ -2,9 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,22 +9,20 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.recipes import recipes
+
 pytestmark = pytest.mark.slow  # whole processes, a few seconds each before they begin
-RECIPE = Path(__file__).parents[1] / "recipes" / "quickstart.py"
-
-
-def run(*flags, cwd):
-    return subprocess.run([sys.executable, str(RECIPE), *flags], cwd=cwd, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """Two virtual devices, a few epochs."""
     cwd = tmp_path_factory.mktemp("quickstart")
-    process = run("--epochs", "6", "--virtual-devices", "2", "--seed", "3", cwd=cwd)
-    assert process.returncode == 0, process.stderr[-3000:]
+    flags = ("--epochs", "6", "--virtual-devices", "2", "--seed", "3")
+    status, output, error = recipes.run("quickstart", *flags, cwd=cwd)
+    assert status == 0, error[-3000:]
     (folder,) = (cwd / "runs" / "quickstart").iterdir()
-    return process.stdout, folder
+    return output, folder
 
 
 def test_says_what_it_does_and_ends_with_a_deployed_prediction(finished):
@@ -85,8 +80,8 @@ def test_keras_and_saved_model_agree_on_bytes(finished):
     ],
 )
 def test_a_user_s_mistake_is_one_clear_line(flags, said, tmp_path):
-    process = run(*flags, cwd=tmp_path)
-    assert process.returncode == 2
-    assert said in " ".join(process.stderr.split())
-    assert "Traceback" not in process.stderr
+    status, _, error = recipes.run("quickstart", *flags, cwd=tmp_path)
+    assert status == 2
+    assert said in " ".join(error.split())
+    assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
