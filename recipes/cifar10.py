@@ -1,4 +1,4 @@
-"""Train a residual or plain network on CIFAR-10: exactly as in 2015, or fast.
+"""Train a residual or plain network on CIFAR-10: as in 2015, or fast.
 
     python recipes/cifar10.py he2015 --network cifar_resnet56 --data-dir ~/tensorflow_datasets
     python recipes/cifar10.py fast
