@@ -47,7 +47,7 @@ class Program:
     Args:
         model: A classifier that answers with logits; its variables are only a beginning, see `state`.
         rule: How to learn.
-        preprocessing: Of pixels, after crop and flip as in the recipes.
+        preprocessing: Of pixels, before crop and flip as in `recipes/cifar10.py`.
     """
 
     def __init__(self, model: keras.Model, rule: Rule, preprocessing: Preprocessing) -> None:
@@ -96,13 +96,20 @@ class Program:
 
         def body(state: State, given: tuple[Any, ...]) -> tuple[State, dict[str, Any]]:
             chosen, rate, step = given
-            batch = crop_and_flip(images[chosen], *draw_crops(seed, step, rule.batch, rule.padding), rule.padding)
-            return self.step(state, self.preprocessing.normalize(batch), labels[chosen], rate, step)
+            return self.step(state, self.shown(images[chosen], seed, step), labels[chosen], rate, step)
 
         if steps == 1:  # not even a loop of one
             return body(state, (order[0], rates[0], first_step))
         state, measured = jax.lax.scan(body, state, (order, rates, first_step + jnp.arange(steps)))
         return state, {name: values.mean() for name, values in measured.items()}
+
+    def shown(self, images: Any, seed: Any, step: Any) -> Any:
+        """A batch of uint8 images as the network is shown it; normalised first, so that the border is of the mean
+        colour."""
+        padding = self.rule.padding
+        return crop_and_flip(
+            self.preprocessing.normalize(images), *draw_crops(seed, step, len(images), padding), padding
+        )
 
     def step(self, state: State, images: Any, labels: Any, rate: Any, step: Any) -> tuple[State, dict[str, Any]]:
         """One step on images as the network wants them."""

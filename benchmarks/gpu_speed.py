@@ -27,8 +27,9 @@ from gpu_program import Program, Rule, compiled, compiled_interval, correct, one
 from measure import keep
 
 import keras_resnet as kr
+from keras_resnet.train.stem import begin_with_patterns
 
-NETWORK = "cifar_resnet14_w64"
+NETWORK = "cifar_resnet10_w32"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,8 +103,6 @@ class Contender:
         self.run, self.compile_seconds, self.memory = compiled_interval(self.program.interval, state, *given)
         self.once, _ = compiled(self.program.test, state, *self.parts[0])
         self.twice, _ = compiled(partial(self.program.test, mirrored=True), state, *self.parts[0])
-        self.patterns, seconds = compiled(with_patterns, state.trainable[0], self.data.train_images)
-        self.compile_seconds += seconds
         jax.block_until_ready(self.run(state, *given))  # what a first call does once
 
     def rule(self) -> Rule:
@@ -115,7 +114,7 @@ class Contender:
         )  # fmt: skip
 
     def model(self, seed: int) -> keras.Model:
-        """A fresh net; every residual branch begins as nothing."""
+        """A fresh net."""
         keras.utils.set_random_seed(seed)
         given = {
             name: tuple(getattr(self.options, name)) for name in ("depths", "widths") if getattr(self.options, name)
@@ -124,18 +123,18 @@ class Contender:
             self.options.network,
             classifier_activation=None,
             kernel_initializer="he_normal",
-            zero_init_residual=True,
             **given,
         )
 
     def train(self, seed: int, epochs: int, rate: float) -> dict[str, float]:
         """One run: seconds and accuracies, in percent."""
-        state, data = self.program.state(self.model(seed)), self.data
+        model, data = self.model(seed), self.data
         rates = jnp.array(one_cycle(rate, epochs * self.steps).reshape(epochs, self.steps))
-        jax.block_until_ready((state, rates, data))
+        jax.block_until_ready((rates, data))
         start = time.perf_counter()
         if self.options.stem == "patterns":
-            state.trainable[0] = self.patterns(state.trainable[0], data.train_images)
+            begin_with_patterns(model, PREPROCESSING.normalize(data.train_images[:1000]))
+        state = self.program.state(model)
         for epoch in range(epochs):
             state, measured = self.run(
                 state, data.train_images, data.train_labels, seed, epoch * self.steps, rates[epoch]
@@ -154,26 +153,6 @@ class Contender:
             "accuracy_mirrored": share * twice,
             "train_accuracy": 100 * float(measured["accuracy"]),
         }
-
-
-def with_patterns(kernel: Any, images: Any, sample: int = 1000) -> Any:
-    """A stem's kernel whose first filters are the principal patterns of the images' patches, each with both signs:
-    norms and activation then give the next layer inputs that are hardly correlated.
-
-    Args:
-        kernel: `(height, width, channels, filters)`; filters beyond two for each pattern stay as they are.
-        images: uint8, of which the first `sample` are looked at.
-    """
-    height, width, channels, filters = kernel.shape
-    pixels = PREPROCESSING.normalize(images[:sample])
-    rows, columns = pixels.shape[1] - height + 1, pixels.shape[2] - width + 1
-    views = [pixels[:, top : top + rows, left : left + columns] for top in range(height) for left in range(width)]
-    patches = jnp.stack(views, axis=-2).reshape(-1, height * width * channels)
-    _, patterns = jnp.linalg.eigh(patches.T @ patches / len(patches))
-    signed = jnp.concatenate([patterns, -patterns], axis=1)[:, :filters]
-    # As large as the filters that He's rule draws; the norm that follows makes the sizes of the answers alike.
-    signed = signed * jnp.linalg.norm(kernel.reshape(-1, filters), axis=0).mean()
-    return kernel.at[..., : signed.shape[1]].set(signed.reshape(height, width, channels, -1))
 
 
 def airbench(options: argparse.Namespace, data: Data, deadline: Deadline) -> dict[str, Any]:

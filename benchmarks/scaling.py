@@ -7,7 +7,8 @@
 
 Each contender is a process of its own, since virtual devices are set once and memory is counted by process. All are
 built first; then they take turns, a few steps each, while the others wait. Steps are those of `fit`: SGD with momentum,
-cross-entropy, a batch that lies in memory. "Norms together" is what the recipes do, statistics over all replicas.
+cross-entropy, a batch that lies in memory. "Norms together" is what the recipes do, statistics over all replicas, which
+Keras' own layers compute; "norms apart" are fused, but where it says that Keras computes them.
 """
 
 import argparse
@@ -26,6 +27,7 @@ STRATEGIES = {
     "MirroredStrategy, 2 replicas, norms apart": (("--devices", 2, "--apart"), 1),
     "MirroredStrategy, 4 replicas, norms apart": (("--devices", 4, "--apart"), 1),
     "MultiWorkerMirroredStrategy, 2 processes, norms apart": (("--apart",), 2),
+    "MirroredStrategy, 2 replicas, norms apart, computed by Keras": (("--devices", 2, "--apart", "--plain"), 1),
     "MirroredStrategy, 2 replicas, norms together": (("--devices", 2), 1),
     "MirroredStrategy, 4 replicas, norms together": (("--devices", 4), 1),
     "MultiWorkerMirroredStrategy, 2 processes, norms together": ((), 2),

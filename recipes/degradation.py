@@ -44,7 +44,10 @@ PREPROCESSING = {
     "digits": Preprocessing(size=(8, 8), mean=(0.31,), std=(0.38,)),
     "cifar10": Preprocessing(size=(32, 32), mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)),
 }
-AUGMENT: dict[str, tuple[Any, ...]] = {"digits": (pad_and_crop(1, 1),), "cifar10": (pad_and_crop(4), random_flip)}
+AUGMENT: dict[str, tuple[Any, ...]] = {  # on a border that is black; of the mean colour, as in the paper
+    "digits": (pad_and_crop(1, 1), normalized(PREPROCESSING["digits"])),
+    "cifar10": (normalized(PREPROCESSING["cifar10"]), pad_and_crop(4), random_flip),
+}
 DEFAULTS = {
     "digits": {"batch": 64, "steps": 1000, "learning_rate": 0.03, "added_steps": 600},
     "cifar10": {"batch": 128, "steps": 64_000, "learning_rate": 0.1, "added_steps": 6000},
@@ -146,7 +149,7 @@ def make_setting(config: Config, replicas: int) -> Setting:
         rate=rate,
         train=train_set,
         test=test_set,
-        transform=compose(*AUGMENT[config.dataset], normalized(preprocessing)),
+        transform=compose(*AUGMENT[config.dataset]),
         preprocessing=preprocessing,
         batch=config.batch,
         steps=config.steps,

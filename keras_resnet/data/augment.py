@@ -2,8 +2,9 @@
 
 A transform for training is made of them by `compose`, from a file's content or uint8 pixels to what the network wants:
 
-    compose(pad_and_crop(4), random_flip, normalized(preprocessing))
     compose(random_resized_crop(224), random_flip, normalized(preprocessing))
+    compose(pad_and_crop(4), random_flip, normalized(preprocessing))  # on a black border
+    compose(normalized(preprocessing), pad_and_crop(4), random_flip)  # on a border of the mean colour, which is 0 then
 """
 
 import math
@@ -13,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_resnet.data.crops import Function, crop_box
+from keras_resnet.data.decode import decode
 from keras_resnet.data.preprocess import Preprocessing
 
 
@@ -42,13 +44,14 @@ def random_flip(image: Any, seed: Any) -> Any:
 
 
 def normalized(preprocessing: Preprocessing) -> Function:
-    """Pixels 0 to 255 to what a network wants, which ends a transform; the size must be right already."""
+    """A file, or pixels from 0 to 255, to what a network wants; the size must be right already."""
     shape = (*preprocessing.size, preprocessing.channels)
     # Constants of the full size: TensorFlow broadcasts along three channels five times as slowly.
     scale, offset = np.broadcast_to(preprocessing.scale, shape), np.broadcast_to(preprocessing.offset, shape)
 
     def function(image: Any, seed: Any) -> Any:
-        pixels = image if preprocessing.channel_order == "rgb" else tf.reverse(image, [-1])
+        pixels = decode(image, preprocessing.channels)
+        pixels = pixels if preprocessing.channel_order == "rgb" else tf.reverse(pixels, [-1])
         return tf.ensure_shape(tf.cast(pixels, tf.float32), shape) * scale - offset
 
     return function

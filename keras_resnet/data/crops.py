@@ -15,6 +15,8 @@ ATTEMPTS = 10
 def pad_and_crop(padding: int, channels: int = 3) -> Function:
     """A border of zeros, then a crop of the image's own size at a random place (arXiv:1512.03385, section 4.2).
 
+    Zeros are black in pixels, and the mean colour after `keras_resnet.data.augment.normalized`.
+
     Args:
         padding: Pixels on every side.
         channels: To decode files to (3); pixels keep theirs.

@@ -148,7 +148,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def first_images(source: Source, preprocessing: Preprocessing, count: int = 256) -> Any:
-    """The first test images, all together as the network is given them; at most `count`."""
+    """The first images, all together as the network is given them; at most `count`."""
     return next(iter(evaluation_batches(source, preprocessing, batch_size=count)))[0]
 
 

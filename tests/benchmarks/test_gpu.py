@@ -48,6 +48,12 @@ for rule, scope in ((Rule(8), ("kernel", "bias", "gamma", "beta")), (Rule(8, nes
     expected = [*model.trainable_variables, *model.non_trainable_variables]
     for variable, value in zip(expected, (*state.trainable, *state.others), strict=True):
         np.testing.assert_allclose(variable, value, rtol=2e-4, atol=2e-5, err_msg=variable.path)
+
+white = np.full((64, 32, 32, 3), 255, "uint8")
+shown = np.asarray(program.shown(white, 0, 0))
+border = (shown == 0).all(axis=-1)
+np.testing.assert_array_equal(shown[~border], PREPROCESSING.normalize(white).reshape(-1, 3)[: (~border).sum()])
+assert 0 < border.mean() < 1 - (28 / 32) ** 2
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_resnet.data.augment import normalized, random_erasing, random_flip
+from keras_resnet.data.augment import compose, normalized, random_erasing, random_flip
 from keras_resnet.data.crops import crop_box, pad_and_crop, random_resized_crop
 from keras_resnet.data.preprocess import CAFFE, Preprocessing
 from tests.data.tfds_imagenet import jpeg, photograph
@@ -107,6 +107,18 @@ def test_pad_and_crop_takes_every_place_alike():
     crops = tf.data.Dataset.range(1500).map(lambda number: crop(tf.constant(pixels), tf.stack([number, 1])))
     counts = np.bincount([windows[one.tobytes()] for one in crops.as_numpy_iterator()], minlength=25)
     assert ((counts - 60) ** 2 / 60).sum() < 52  # chi-squared with 24 free: once in a thousand
+
+
+def test_what_is_normalised_first_has_a_border_of_the_mean_colour():
+    white, preprocessing = np.full((6, 5, 3), 255, "uint8"), Preprocessing((6, 5))
+    transform = compose(normalized(preprocessing), pad_and_crop(3), random_flip)
+    file = tf.io.encode_png(white)
+    for number in range(20):
+        shown = transform(file, (number, 1)).numpy()
+        border = (shown == 0).all(axis=-1)
+        pixels = preprocessing.normalize(white.astype("float32"))
+        np.testing.assert_array_equal(shown[~border], pixels.reshape(-1, 3)[: (~border).sum()])
+        np.testing.assert_array_equal(shown, transform(tf.constant(white), (number, 1)))
 
 
 def test_flip_and_normalise():

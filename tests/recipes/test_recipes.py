@@ -152,6 +152,9 @@ def test_he2015_is_the_papers():
     assert round(float(deep._learning_rate(399)), 6) == 0.01
     assert round(float(deep._learning_rate(401)), 6) == 0.1
     assert (cifar10.HE2015.batch, cifar10.HE2015.steps, cifar10.HE2015.weight_decay) == (128, 64_000, 1e-4)
+    shown = cifar10.augmentation(cifar10.HE2015)(np.full((32, 32, 3), 255, "uint8"), (0, 0)).numpy()
+    border = (shown == 0).all(axis=-1)  # padded after the mean was removed
+    assert border.any() and (shown[~border] > 1).all()
     network = cifar10.build(cifar10.HE2015, 10, 1)
     kernel = network.get_layer("stage1_block1_conv1").kernel
     assert float(kernel.regularizer(kernel)) == pytest.approx(0.5e-4 * float((kernel.numpy() ** 2).sum()), rel=1e-5)
