@@ -76,8 +76,8 @@ def _cifar_v2_bottleneck(units: int) -> Spec:
 
 
 def _cifar_fast(*widths: int) -> Spec:
-    """For training in seconds: four stages of one unit, narrow where the image is large, average pooling in the shortcuts
-    (arXiv:1812.01187)."""
+    """For training in little time: four stages of one unit, narrow where the image is large, average pooling in the
+    shortcuts (arXiv:1812.01187)."""
     return _cifar(1, depths=(1, 1, 1, 1), widths=widths, stem_width=widths[0], shortcut="avg")
 
 
@@ -180,7 +180,7 @@ ZOO: dict[str, Spec | VGGSpec] = {
     "cifar_wrn16_8": _wrn(16, 8),  # 10,961,370
     "cifar_wrn28_10": _wrn(28, 10),  # 36,479,194
     "cifar_wrn40_4": _wrn(40, 4),  # 8,949,210
-    # CIFAR in seconds: benchmarks/gpu.py speed
+    # CIFAR in little time: recipes/cifar10.py speed, benchmarks/gpu.py speed
     "cifar_resnet10_w32": _cifar_fast(32, 128, 256, 256),  # 2,377,002
     # the same unit with another transform: fully connected layers, and convolutions over series
     "dense_resnet": _dense(units=4, width=256),  # 732,170

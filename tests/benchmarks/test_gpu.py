@@ -1,5 +1,6 @@
 """What is to run on a GPU runs at toy size on the processor, on Keras' JAX backend, with TensorFlow out of reach."""
 
+import argparse
 import importlib.util
 import json
 import os
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.recipes import recipes
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 ABSENT = """
@@ -143,6 +146,19 @@ def test_speed_has_a_row_for_every_length(place):
     assert [row["epochs"] for row in rows] == [1, 2] and len(report["rows"]) == 2
     assert all(run["seconds"] > 0 and 0 <= run["accuracy"] <= 100 for row in rows for run in row["runs"])
     assert report["date"] and "gpu.py speed" in report["command"]
+
+
+def test_speed_learns_as_the_recipe_does(monkeypatch, place):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    import gpu_speed
+
+    parser = argparse.ArgumentParser()
+    gpu_speed.add_arguments(parser)
+    ours, recipe = parser.parse_args([]), recipes.module("cifar10").SPEED
+    for name in ("network", "batch", "weight_decay", "average", "stem"):
+        assert getattr(ours, name) == getattr(recipe, name)
+    assert (ours.learning_rate, ours.smoothing) == ([recipe.learning_rate], recipe.label_smoothing)
+    assert ours.epochs == [round(recipe.steps * recipe.batch / 50_000)]
 
 
 @pytest.mark.slow
