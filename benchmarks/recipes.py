@@ -2,10 +2,12 @@
 
     python benchmarks/recipes.py cifar10_he2015 "CIFAR-10 as in 2015" runs/cifar10/*-he2015-seed*
 
-The date is that of the last run's start; the commands are those of the runs, without seeds and folders.
+The date is that of the last run's start; the commands are those of the runs, without seeds and folders. "90 % after" is
+when a test after an interval first met it, tests and all; the mean over the seeds, where every one of them met it.
 """
 
 import argparse
+import csv
 import json
 import re
 import statistics
@@ -16,9 +18,11 @@ from typing import Any
 from measure import write
 from results import FOLDER, HE2015, table
 
+LEVELS = (90, 94)  # accuracies in percent whose time is given
 COLUMNS = {
     "network": "{}", "options": "{}", "seeds": "{}", "test error, mean": "{:.2f} %", "deviation": "{:.2f}",
     "each": "{}", "published": "{:.2f} %", "training": "{:.1f} min",
+    **{f"{level} % after": "{:.1f} min" for level in LEVELS},
 }  # fmt: skip
 
 
@@ -41,11 +45,15 @@ def main() -> None:
 
 
 def read(run: Path) -> dict[str, Any]:
-    """A run's card, with the day on which it began and its command without seed and folders."""
+    """A run's card, with the day on which it began, its command without seed and folders, and when it met LEVELS."""
     card = json.loads((run / "card.json").read_text(encoding="utf-8"))
     card["date"] = json.loads((run / "config.json").read_text(encoding="utf-8"))["started"][:10]
     plain = re.sub(r" --(seed|run|data-dir)[ =]\S+", "", card["command"])
     card["command"] = re.sub(r"\S*recipes/", "recipes/", plain)
+    with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        tests = [(100 * float(row["val_accuracy"]), float(row["seconds"])) for row in csv.DictReader(file)]
+    for level in LEVELS:
+        card[f"seconds_to_{level}"] = next((seconds for accuracy, seconds in tests if accuracy >= level), None)
     return card
 
 
@@ -90,8 +98,14 @@ def row(cards: list[dict[str, Any]]) -> list[Any]:
         statistics.stdev(errors) if len(errors) > 1 else None,
         ", ".join(f"{error:.2f}" for error in errors) + " %",
         published,
-        statistics.mean(card["train_seconds"] for card in cards) / 60,
+        *(minutes([card[key] for card in cards]) for key in ("train_seconds", *(f"seconds_to_{n}" for n in LEVELS))),
     ]
+
+
+def minutes(seconds: list[float | None]) -> float | None:
+    """The mean; None where one is missing."""
+    there = [value for value in seconds if value is not None]
+    return statistics.mean(there) / 60 if len(there) == len(seconds) else None
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ def make_run(folder, seed, accuracy, options="", cores=2):
         "versions": {"python": "3.11.7", "keras": "3.15.1"},
     }
     (folder / "card.json").write_text(json.dumps(card))
+    metrics = ["step,val_accuracy,seconds", "1,0.5,60", f"2,{accuracy},{120 + 60 * seed}", f"3,{accuracy},600"]
+    (folder / "metrics.csv").write_text("\n".join(metrics))
     (folder / "config.json").write_text(json.dumps({"started": f"2026-11-2{seed}T10:00:00"}))
     return folder
 
@@ -42,12 +44,13 @@ def recipes(monkeypatch):
 
 def test_runs_of_a_recipe_become_rows_over_seeds(tmp_path, recipes):
     runs = [make_run(tmp_path / "b", 1, 0.91), make_run(tmp_path / "a", 0, 0.92)]
-    runs += [make_run(tmp_path / "c", 0, 0.93, " --shortcut B")]
+    runs += [make_run(tmp_path / "c", 0, 0.95, " --shortcut B")]
     result = recipes["summary"]([recipes["read"](run) for run in runs])
     first, second = result["rows"]
-    assert first[:3] == ["cifar_resnet20", "", "0, 1"] and first[5:] == ["8.00, 9.00 %", 8.75, 10.0]
+    assert first[:3] == ["cifar_resnet20", "", "0, 1"] and first[5:] == ["8.00, 9.00 %", 8.75, 10, 2.5, None]
     assert first[3:5] == pytest.approx([8.5, 0.5**0.5])
     assert second[:3] == ["cifar_resnet20", "--shortcut B", "0"] and second[4] is None and second[6] is None
+    assert second[8:] == [2.0, 2.0]  # both levels at the same test
     assert result["date"] == "2026-11-21"
     assert result["command"] == ("python recipes/cifar10.py he2015\npython recipes/cifar10.py he2015 --shortcut B")
 
