@@ -139,11 +139,12 @@ def test_cifar_trains_keeps_and_goes_on(place):
 
 @pytest.mark.slow
 def test_speed_has_a_row_for_every_length(place):
-    flags = "--batch 8 --steps 2 --epochs 1 2 --runs 2 --depths 1 1 --widths 8 16 --precision float32"
-    gpu(place, "speed", *flags.split())
+    network = "--networks cifar_resnet10_w32 --depths 1 1 --widths 8 16 --precision float32"
+    gpu(place, "speed", *f"{network} --batch 8 --steps 2 --epochs 1 2 --runs 2".split())
     report = json.loads((place / "results/gpu_speed.json").read_text())
     rows = report["details"]["rows"]
     assert [row["epochs"] for row in rows] == [1, 2] and len(report["rows"]) == 2
+    assert report["rows"][0][0] == "cifar_resnet10_w32, 1 epochs at 0.2" and report["rows"][0][2] > 0
     assert all(run["seconds"] > 0 and 0 <= run["accuracy"] <= 100 for row in rows for run in row["runs"])
     assert report["date"] and "gpu.py speed" in report["command"]
 
@@ -155,10 +156,10 @@ def test_speed_learns_as_the_recipe_does(monkeypatch, place):
     parser = argparse.ArgumentParser()
     gpu_speed.add_arguments(parser)
     ours, recipe = parser.parse_args([]), recipes.module("cifar10").SPEED
-    for name in ("network", "batch", "weight_decay", "average", "stem"):
+    for name in ("batch", "weight_decay", "average", "stem"):
         assert getattr(ours, name) == getattr(recipe, name)
     assert (ours.learning_rate, ours.smoothing) == ([recipe.learning_rate], recipe.label_smoothing)
-    assert ours.epochs == [round(recipe.steps * recipe.batch / 50_000)]
+    assert (ours.networks[0], ours.epochs[0]) == (recipe.network, round(recipe.steps * recipe.batch / 50_000))
 
 
 @pytest.mark.slow
