@@ -11,16 +11,15 @@ def begin_with_patterns(network: keras.Model, images: Any) -> None:
     same with the opposite sign.
 
     What the norm behind them gives to the next layer is hardly correlated, and of one size: the whitening that makes
-    small networks learn CIFAR-10 in few epochs (Page 2019, How to train your ResNet 8; arXiv:2404.00498),
-    here in layers that any ResNet has, and trained on like all others. Filters beyond two for each pattern stay as they
-    are.
+    small networks learn CIFAR-10 in few epochs (Page 2019, How to train your ResNet 8; arXiv:2404.00498), here in
+    layers that any ResNet has, and trained on like all others. Filters beyond two for each pattern stay as they are.
 
     Args:
         network: Whose first layer with weights is a convolution without bias, a norm behind it; changed in place.
         images: As the network is given them, `(count, height, width, channels)`; a thousand suffice.
 
     Raises:
-        ValueError: where the first layer with weights is no convolution of images.
+        ValueError: where the first layer with weights is no convolution of images, or the images are not what it takes.
 
     Example:
 
@@ -36,7 +35,13 @@ def begin_with_patterns(network: keras.Model, images: Any) -> None:
         raise ValueError(f"begin_with_patterns: a stem of convolutions is needed; received {layer!r}.")
     kernel = np.array(keras.ops.convert_to_numpy(layer.kernel))
     height, width, channels, filters = kernel.shape
-    windows = np.lib.stride_tricks.sliding_window_view(np.asarray(images, "float32"), (height, width), axis=(1, 2))
+    pixels = np.asarray(images, "float32")
+    if pixels.ndim != 4 or pixels.shape[3] != channels or min(pixels.shape[1:3]) < max(height, width):
+        raise ValueError(
+            f"begin_with_patterns: images must be (count, height, width, {channels}), of at least {height} x {width} "
+            f"pixels; received {pixels.shape}."
+        )
+    windows = np.lib.stride_tricks.sliding_window_view(pixels, (height, width), axis=(1, 2))
     patches = np.moveaxis(windows, 3, -1).reshape(-1, height * width * channels)
     _, patterns = np.linalg.eigh(patches.T @ patches / len(patches))  # in columns, the strongest last
     strongest = patterns[:, ::-1]

@@ -40,6 +40,13 @@ def test_filters_beyond_both_signs_stay():
     np.testing.assert_array_equal(begun[..., 9:18], -begun[..., :9])
 
 
+@pytest.mark.parametrize("shape", [(8, 8, 1), (2, 8, 8, 3), (2, 2, 8, 1)])
+def test_images_that_the_stem_does_not_take_are_refused(shape):
+    network = kr.create_model("cifar_resnet10_w32", input_shape=(8, 8, 1))
+    with pytest.raises(ValueError, match=r"images must be \(count, height, width, 1\), .* received \("):
+        begin_with_patterns(network, np.zeros(shape))
+
+
 def test_a_network_without_a_stem_of_convolutions_is_refused():
     with pytest.raises(ValueError, match="a stem of convolutions is needed; received <Dense"):
         begin_with_patterns(kr.create_model("dense_resnet"), DIGITS)
