@@ -36,6 +36,7 @@ FLOAT32, BFLOAT16 = ["--precision", "float32"], ["--precision", "mixed_bfloat16"
     ("name", "options"),
     [
         ("cifar10", ["fast", "--steps", 12, "--interval", 6, "--batch", 12, "--average", 0.5, *BFLOAT16]),
+        ("cifar10", ["speed", "--steps", 4, "--interval", 4, "--batch", 12, "--virtual-devices", 2, *FLOAT32]),
         ("cifar10", ["he2015", "--steps", 4, "--interval", 4, "--batch", 12, "--virtual-devices", 2, "--clip-norm", 1]),
         (
             "imagenet",
