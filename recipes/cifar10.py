@@ -33,9 +33,9 @@ import tyro
 import keras_resnet as kr
 from keras_resnet.data.augment import compose, normalized, random_flip
 from keras_resnet.data.crops import Function, pad_and_crop
+from keras_resnet.data.pipeline import first_images
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.sources import load_source
-from keras_resnet.train.experiment import first_images
 from keras_resnet.train.learn import Data, Length, compiled, learn
 from keras_resnet.train.optimizers import make_optimizer
 from keras_resnet.train.schedules import PiecewiseLinear
@@ -72,7 +72,7 @@ class Config:
     border: Literal["mean", "black"] = "mean"
     """Colour of the 4 pixels around an image before it is cropped: that of the mean, as in 2015, or black."""
     stem: Literal["random", "patterns"] = "random"
-    """Its beginning; patterns: the principal ones of the training images' patches."""
+    """Its beginning; patterns: the principal ones of the patches of the first thousand training images."""
     label_smoothing: float = 0.0
     """Probability taken from the true class and shared among all."""
     average: float = 0.0

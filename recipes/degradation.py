@@ -32,11 +32,12 @@ import tyro
 import keras_resnet as kr
 from keras_resnet.data.augment import compose, normalized, random_flip
 from keras_resnet.data.crops import pad_and_crop
+from keras_resnet.data.pipeline import first_images
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.sources import load_source
 from keras_resnet.train import figures, report
 from keras_resnet.train.added_unit import train_added_unit
-from keras_resnet.train.experiment import Setting, Trial, first_images, refuse_other_settings, run_trials, write_json
+from keras_resnet.train.experiment import Setting, Trial, refuse_other_settings, run_trials, write_json
 from keras_resnet.train.responses import layer_responses
 from keras_resnet.train.session import Machine, Session, recipe_error
 

@@ -140,6 +140,11 @@ def evaluation_batches(
     return batches.apply(tf.data.experimental.assert_cardinality(len(sizes))).prefetch(2)
 
 
+def first_images(source: Source, preprocessing: Callable[[Any], Any], count: int = 256) -> Any:
+    """The first images, all together as the network is given them; at most `count`."""
+    return next(iter(evaluation_batches(source, preprocessing, batch_size=count)))[0]
+
+
 def _prepared(
     source: Source, examples: Any, group: Callable[[Any], Any], prepare: Callable[..., tuple[Any, ...]], bad: Any
 ) -> Any:

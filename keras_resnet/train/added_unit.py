@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 
+from keras_resnet.data.pipeline import first_images
 from keras_resnet.surgery.deepen import deepen
-from keras_resnet.train.experiment import Setting, first_images
+from keras_resnet.train.experiment import Setting
 from keras_resnet.train.model import training_model
 from keras_resnet.train.responses import branch_probe, branch_ratio
 from keras_resnet.train.session import Session

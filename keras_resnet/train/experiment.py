@@ -147,11 +147,6 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(json.dumps(value, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def first_images(source: Source, preprocessing: Preprocessing, count: int = 256) -> Any:
-    """The first images, all together as the network is given them; at most `count`."""
-    return next(iter(evaluation_batches(source, preprocessing, batch_size=count)))[0]
-
-
 class Learner:
     """One network, compiled once and begun anew for every seed: to trace a deep one takes as long as to train it."""
 
