@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
-from gpu_resident import crop_and_flip, cut_out, draw_crops, training_order
+from gpu_resident import crop_and_flip, draw_crops, training_order
 
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.train.optimizers import UNDECAYED
@@ -27,11 +27,9 @@ class Rule:
     nesterov: bool = False
     decay: float = 1e-4  # half of it times the sum of squares is added to the loss
     decay_all: bool = True  # norms and biases too
-    offset_rate: float = 1.0  # of the norms' offsets, as a multiple of the learning rate
     smoothing: float = 0.0  # probability taken from the true class and shared among all
     average: float = 0.0  # decay of the moving average of all weights; 0: none
     padding: int = 4
-    cutout: int = 0  # side of the square of an image that is set to zero
 
 
 class State(NamedTuple):
@@ -56,7 +54,6 @@ class Program:
         self.model, self.rule, self.preprocessing = model, rule, preprocessing
         names = [variable.name for variable in model.trainable_variables]
         self.decays = [rule.decay if rule.decay_all or name not in UNDECAYED else 0.0 for name in names]
-        self.rates = [rule.offset_rate if name == "beta" else 1.0 for name in names]
 
     def state(self, model: keras.Model | None = None) -> State:
         """The beginning: the weights of the model, or of another of its kind."""
@@ -109,10 +106,10 @@ class Program:
     def shown(self, images: Any, seed: Any, step: Any) -> Any:
         """A batch of uint8 images as the network is shown it; normalised first, so that the border is of the mean
         colour."""
-        padding, cutout = self.rule.padding, self.rule.cutout
-        crops = draw_crops(seed, step, len(images), padding)
-        shown = crop_and_flip(self.preprocessing.normalize(images), *crops, padding)
-        return cut_out(shown, seed, step, cutout) if cutout else shown
+        padding = self.rule.padding
+        return crop_and_flip(
+            self.preprocessing.normalize(images), *draw_crops(seed, step, len(images), padding), padding
+        )
 
     def step(self, state: State, images: Any, labels: Any, rate: Any, step: Any) -> tuple[State, dict[str, Any]]:
         """One step on images as the network wants them."""
@@ -121,9 +118,8 @@ class Program:
             state.trainable, state.others, images, labels
         )
         trainable, velocity = [], []
-        variables = zip(state.trainable, state.velocity, gradients, self.decays, self.rates, strict=True)
-        for value, moved, gradient, decay, times in variables:
-            change = rate * times * (gradient + decay * value)
+        for value, moved, gradient, decay in zip(state.trainable, state.velocity, gradients, self.decays, strict=True):
+            change = rate * (gradient + decay * value)
             moved = rule.momentum * moved - change
             trainable.append(value + (rule.momentum * moved - change if rule.nesterov else moved))
             velocity.append(moved)

@@ -1,4 +1,4 @@
-"""Small sets of images that live on the device: order and augmentation as parts of the compiled step, on any backend.
+"""Small sets of images that live on the device: order, crop and flip as parts of the compiled step, on any backend.
 
 Pure functions in `keras.ops`. What is random is computed from the seed and the place in the run, which may be tensors
 of the compiled step; every backend computes the same numbers.
@@ -9,7 +9,7 @@ from typing import Any
 from keras import ops
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_ORDER, _AUGMENTATION, _CUTOUT = 0, 1, 2  # streams of random numbers that have nothing to do with each other
+_ORDER, _AUGMENTATION = 0, 1  # streams of random numbers that have nothing to do with each other
 
 
 def random_words(seed: Any, stream: Any, first: Any, second: Any) -> tuple[Any, Any]:
@@ -149,36 +149,3 @@ def crop_and_flip(images: Any, offsets: Any, flips: Any, padding: int) -> Any:
     rows = rows + (height + 2 * padding) * ops.arange(batch, dtype="int32")[:, None]
     pixels = rows[:, :, None] * (width + 2 * padding) + columns[:, None, :]
     return ops.take(ops.reshape(padded, (-1, channels)), pixels, axis=0)
-
-
-def cut_out(images: Any, seed: Any, step: Any, side: int) -> Any:
-    """Set a square of each image to zero, anywhere inside of it: Cutout (arXiv:1708.04552), as `random_erasing` does it
-    with one area and equal sides.
-
-    Args:
-        images: `(batch, height, width, channels)` of any type.
-        seed: Of the run.
-        step: From 0 on.
-        side: Of the square, in pixels, at most that of the images.
-
-    Returns:
-        The same shape and type.
-
-    Example:
-
-    >>> int(ops.sum(cut_out(ops.ones((1, 8, 8, 1)), seed=0, step=0, side=3)))
-    55
-    """
-    batch, height, width, _ = ops.shape(images)
-    places, _ = random_words(seed, _CUTOUT, step, ops.arange(batch, dtype="int32"))
-    places = ops.cast(ops.right_shift(places, ops.cast(8, "uint32")), "int32")
-    rows = _within(places % (height - side + 1), side, height)
-    columns = _within(places // (height - side + 1) % (width - side + 1), side, width)
-    inside = ops.logical_and(rows[:, :, None], columns[:, None, :])
-    return ops.where(inside[..., None], ops.zeros_like(images), images)
-
-
-def _within(first: Any, count: int, size: int) -> Any:
-    """Which of `size` positions belong to the `count` from each first one on; bool `(batch, size)`."""
-    behind = ops.arange(size, dtype="int32")[None] - first[:, None]
-    return ops.logical_and(behind >= 0, behind < count)

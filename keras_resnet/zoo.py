@@ -75,11 +75,9 @@ def _cifar_v2_bottleneck(units: int) -> Spec:
     return _cifar_v2(units, block="bottleneck", ratio=1 / 4, widths=(64, 128, 256))
 
 
-def _cifar_fast(widths: tuple[int, ...]) -> Spec:
-    """For training in little time: one wide unit a stage, at a quarter of the positions from the stem on, and everything
-    that shrinks is smoothed (arXiv:1812.01187, arXiv:1904.11486)."""
-    depths = (1,) * len(widths)
-    return _cifar(1, depths=depths, widths=widths, stem_width=64, pool="max", shortcut="avg", blur=True)
+def _cifar_fast(depths: tuple[int, ...], widths: tuple[int, ...]) -> Spec:
+    """For training in little time: few wide units, average pooling in the shortcuts (arXiv:1812.01187)."""
+    return _cifar(1, depths=depths, widths=widths, stem_width=widths[0], shortcut="avg")
 
 
 def _wrn(depth: int, factor: int) -> Spec:
@@ -182,7 +180,8 @@ ZOO: dict[str, Spec | VGGSpec] = {
     "cifar_wrn28_10": _wrn(28, 10),  # 36,479,194
     "cifar_wrn40_4": _wrn(40, 4),  # 8,949,210
     # CIFAR in little time: recipes/cifar10.py speed, benchmarks/gpu.py speed
-    "cifar_resnetblur8": _cifar_fast((64, 256, 512)),  # 4,509,258
+    "cifar_resnet10_w32": _cifar_fast((1, 1, 1, 1), (32, 128, 256, 256)),  # 2,377,002
+    "cifar_resnet14_w64": _cifar_fast((1, 2, 2, 1), (64, 128, 256, 512)),  # 6,379,338
     # the same unit with another transform: fully connected layers, and convolutions over series
     "dense_resnet": _dense(units=4, width=256),  # 732,170
     "dense_plain": replace(_dense(units=4, width=256), shortcut="none"),  # 732,170

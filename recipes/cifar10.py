@@ -19,7 +19,6 @@ work: `fast`, ResNet-20, 90.29 % in 33 minutes; `speed` 92.69 % in 64. `he2015` 
 Kill it whenever you like: the same command continues. TF_CONFIG or Slurm spread it over several machines.
 """
 
-import math
 import os
 import re
 from dataclasses import asdict, dataclass, field
@@ -32,13 +31,13 @@ import keras
 import tyro
 
 import keras_resnet as kr
-from keras_resnet.data.augment import compose, normalized, random_erasing, random_flip
+from keras_resnet.data.augment import compose, normalized, random_flip
 from keras_resnet.data.crops import Function, pad_and_crop
 from keras_resnet.data.pipeline import first_images
 from keras_resnet.data.preprocess import Preprocessing
 from keras_resnet.data.sources import load_source
 from keras_resnet.train.learn import Data, Length, compiled, learn
-from keras_resnet.train.optimizers import make_optimizer, scale_rates
+from keras_resnet.train.optimizers import make_optimizer
 from keras_resnet.train.schedules import PiecewiseLinear
 from keras_resnet.train.session import Machine, Session, recipe_error
 from keras_resnet.train.stem import begin_with_patterns
@@ -70,12 +69,8 @@ class Config:
     """As the paper writes it: half of it times the sum of squares is added to the loss."""
     decay_all: bool = True
     """Decay norms and biases too, as in 2015."""
-    offset_rate: float = 1.0
-    """Of the norms' offsets (beta), as a multiple of the learning rate; 64 helps short runs (arXiv:2404.00498)."""
     border: Literal["mean", "black"] = "mean"
     """Colour of the 4 pixels around an image before it is cropped: that of the mean, as in 2015, or black."""
-    cutout: int = 0
-    """Side, in pixels, of a square somewhere in an image that is set to zero (arXiv:1708.04552)."""
     stem: Literal["random", "patterns"] = "random"
     """Its beginning; patterns: the principal ones of the patches of the first thousand training images."""
     label_smoothing: float = 0.0
@@ -98,11 +93,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.shortcut and not re.fullmatch(r"cifar_resnet\d+", self.network):
-            raise ValueError(f"shortcut is for cifar_resnet20 to 1202; received {self.shortcut!r} for {self.network!r}.")
-        if not 0 <= self.cutout <= min(PREPROCESSING.size):
-            raise ValueError(f"cutout must lie in [0, {min(PREPROCESSING.size)}] pixels; received {self.cutout}.")
-        if self.offset_rate < 0:
-            raise ValueError(f"offset_rate must not be negative; received {self.offset_rate}.")
+            raise ValueError(f"shortcut is for a cifar_resnet*; received {self.shortcut!r} for {self.network!r}.")
 
 
 HE2015 = Config(preset="he2015", machine=Machine(precision="float32"))
@@ -119,7 +110,7 @@ FAST = Config(
 )
 SPEED = Config(
     preset="speed",
-    network="cifar_resnetblur8",
+    network="cifar_resnet10_w32",
     steps=4_680,  # 24 epochs
     interval=195,
     batch=256,
@@ -127,8 +118,6 @@ SPEED = Config(
     learning_rate=0.2,
     weight_decay=5e-4,
     decay_all=False,
-    offset_rate=64,
-    cutout=8,
     stem="patterns",
     label_smoothing=0.2,
     average=0.99,
@@ -147,17 +136,15 @@ def main(config: Config) -> None:
         network = build(config, len(train_set.classes), session.replicas)
         if config.stem == "patterns":
             begin_with_patterns(network, first_images(train_set, PREPROCESSING, 1000))
-        model = compiled(session, network, optimizer(config, network), loss, config.average)
+        model = compiled(session, network, optimizer(config), loss, config.average)
     learn(session, network, model, data, Length(config.steps, config.interval), config)
 
 
 def augmentation(config: Config) -> Function:
-    """A crop of the padded image, flips, and a square cut out where wanted. The border is of zeros, which are black, or
-    the mean of what is normalised already."""
+    """A crop of the padded image, and flips. The border is of zeros, which are black, or the mean of what is normalised
+    already."""
     move, normalize = (pad_and_crop(4), random_flip), normalized(PREPROCESSING)
-    shown = (normalize, *move) if config.border == "mean" else (*move, normalize)
-    share = config.cutout**2 / math.prod(PREPROCESSING.size)
-    return compose(*shown, random_erasing(1.0, (share, share), ratio=1)) if config.cutout else compose(*shown)
+    return compose(normalize, *move) if config.border == "mean" else compose(*move, normalize)
 
 
 def build(config: Config, classes: int, replicas: int) -> keras.Model:
@@ -175,7 +162,7 @@ def build(config: Config, classes: int, replicas: int) -> keras.Model:
     )
 
 
-def optimizer(config: Config, network: keras.Model) -> keras.Optimizer:
+def optimizer(config: Config) -> keras.Optimizer:
     """SGD with the learning rate's schedule, whose clock counts updates."""
     updates, peak = config.steps // config.accumulate, config.learning_rate
     if config.schedule == "one-cycle":
@@ -187,16 +174,13 @@ def optimizer(config: Config, network: keras.Model) -> keras.Optimizer:
         rates = [*([peak / 10] if warm_up else []), peak, peak / 10, peak / 100]
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
         name = "sgd"
-    optimizer = make_optimizer(
+    return make_optimizer(
         name,
         rate,
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,
         mixed_float16=config.machine.precision == "mixed_float16",
     )
-    offsets = [variable.name == "beta" for variable in network.trainable_variables]
-    scale_rates(optimizer, [config.offset_rate if offset else 1.0 for offset in offsets])
-    return optimizer
 
 
 if __name__ == "__main__":

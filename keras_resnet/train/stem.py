@@ -24,9 +24,9 @@ def begin_with_patterns(network: keras.Model, images: Any) -> None:
     Example:
 
     >>> from keras_resnet.models import create_model
-    >>> network = create_model("cifar_resnetblur8")
+    >>> network = create_model("cifar_resnet10_w32")
     >>> begin_with_patterns(network, np.random.default_rng(0).normal(size=(8, 32, 32, 3)))
-    >>> kernel = network.layers[1].get_weights()[0].reshape(27, 64)
+    >>> kernel = network.layers[1].get_weights()[0].reshape(27, 32)
     >>> bool(np.allclose(kernel[:, 0], -kernel[:, 27]))
     True
     """

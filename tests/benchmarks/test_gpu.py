@@ -29,7 +29,6 @@ import keras, jax, numpy as np
 import keras_resnet as kr
 from gpu_data import PREPROCESSING
 from gpu_program import Program, Rule, one_cycle
-from keras_resnet.train.optimizers import scale_rates
 
 random = np.random.default_rng(0)
 images = random.integers(0, 256, (8, 8, 8, 3)).astype("uint8")
@@ -38,16 +37,15 @@ pixels = PREPROCESSING.normalize(images)
 spec = kr.Spec((1, 1), (8, 16), "basic", 1, stem="conv3", stem_width=8, pool=None, shortcut="A", classes=10,
                input_shape=(8, 8, 3))
 for rule, scope in ((Rule(8), ("kernel", "bias", "gamma", "beta")), (Rule(8, nesterov=True, decay=0.1, decay_all=False,
-                    offset_rate=4, smoothing=0.2), ("kernel",))):
+                    smoothing=0.2), ("kernel",))):
     model = kr.build(spec, classifier_activation=None, weight_decay=rule.decay / 2, decay_scope=scope)
     program = Program(model, rule, PREPROCESSING)
     state, rates = program.state(), [0.1, 0.05, 0.02]
     for number, rate in enumerate(rates):
         state, _ = jax.jit(program.step)(state, pixels, labels, rate, number)
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay([0, 1], rates)
-    optimizer = keras.optimizers.SGD(schedule, rule.momentum, rule.nesterov)
-    scale_rates(optimizer, [rule.offset_rate if variable.name == "beta" else 1 for variable in model.trainable_variables])
-    model.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=rule.smoothing))
+    model.compile(keras.optimizers.SGD(schedule, rule.momentum, rule.nesterov), keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=rule.smoothing))
     for _ in rates:
         model.train_on_batch(pixels, np.eye(10)[labels])
     expected = [*model.trainable_variables, *model.non_trainable_variables]
@@ -141,12 +139,12 @@ def test_cifar_trains_keeps_and_goes_on(place):
 
 @pytest.mark.slow
 def test_speed_has_a_row_for_every_length(place):
-    network = "--networks cifar_resnetblur8 --depths 1 1 --widths 8 16 --precision float32"
+    network = "--networks cifar_resnet10_w32 --depths 1 1 --widths 8 16 --precision float32"
     gpu(place, "speed", *f"{network} --batch 8 --steps 2 --epochs 1 2 --runs 2".split())
     report = json.loads((place / "results/gpu_speed.json").read_text())
     rows = report["details"]["rows"]
     assert [row["epochs"] for row in rows] == [1, 2] and len(report["rows"]) == 2
-    assert report["rows"][0][0] == "cifar_resnetblur8, 1 epochs at 0.2" and report["rows"][0][2] > 0
+    assert report["rows"][0][0] == "cifar_resnet10_w32, 1 epochs at 0.2" and report["rows"][0][2] > 0
     assert all(run["seconds"] > 0 and 0 <= run["accuracy"] <= 100 for row in rows for run in row["runs"])
     assert report["date"] and "gpu.py speed" in report["command"]
 
@@ -158,7 +156,7 @@ def test_speed_learns_as_the_recipe_does(monkeypatch, place):
     parser = argparse.ArgumentParser()
     gpu_speed.add_arguments(parser)
     ours, recipe = parser.parse_args([]), recipes.module("cifar10").SPEED
-    for name in ("batch", "weight_decay", "offset_rate", "average", "cutout", "stem"):
+    for name in ("batch", "weight_decay", "average", "stem"):
         assert getattr(ours, name) == getattr(recipe, name)
     assert (ours.learning_rate, ours.smoothing) == ([recipe.learning_rate], recipe.label_smoothing)
     assert (ours.networks[0], ours.epochs[0]) == (recipe.network, round(recipe.steps * recipe.batch / 50_000))

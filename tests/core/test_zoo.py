@@ -103,16 +103,16 @@ def test_option_a_has_the_parameters_of_the_plain_twin(units):
             assert counted_by_name(name).trainable_params == by_hand
 
 
-def test_the_fast_cifar_network_is_counted_by_hand():
-    stages = [(64, 64, False), (64, 256, True), (256, 512, True)]  # channels in and out, and whether it projects
+def test_the_fast_cifar_networks_are_counted_by_hand():
+    """The wider one is a ResNet-18 of kuangliu/pytorch-cifar, of 11,173,962 parameters, without two of its units."""
+    stages = [(32, 32, False), (32, 128, True), (128, 256, True), (256, 256, True)]  # in, out, whether it projects
     units = sum(9 * (a + b) * b + 4 * b + project * (a * b + 2 * b) for a, b, project in stages)
-    found = counted_by_name("cifar_resnetblur8")
-    assert found.trainable_params == 9 * 3 * 64 + 2 * 64 + units + 512 * 10 + 10
-    # Positions: 32 x 32 for the stem, then 16 x 16; a unit that shrinks does so behind its first convolution.
-    macs = [32**2 * 9 * 3 * 64, 16**2 * 9 * 2 * 64 * 64]
-    for positions, a, b in ((16**2, 64, 256), (8**2, 256, 512)):
-        macs += [positions * 9 * a * b, positions // 4 * 9 * b * b, positions // 4 * a * b]
-    assert found.macs == sum(macs) + 512 * 10
+    assert counted_by_name("cifar_resnet10_w32").trainable_params == 9 * 3 * 32 + 2 * 32 + units + 256 * 10 + 10
+    with kr.weightless():
+        eighteen = profile(kr.create_model("cifar_resnet14_w64", depths=(2, 2, 2, 2)))
+    units = sum(2 * 9 * width * width + 4 * width for width in (64, 512))  # one each of the first and last stage
+    assert eighteen.trainable_params == 11_173_962
+    assert counted_by_name("cifar_resnet14_w64").trainable_params == 11_173_962 - units
 
 
 @pytest.mark.parametrize("depth", [50, 101, 152])

@@ -19,7 +19,7 @@ def responses(network):
 
 
 def test_the_stem_answers_with_what_is_hardly_correlated():
-    network = kr.create_model("cifar_resnetblur8", input_shape=(8, 8, 1), stem_width=9)
+    network = kr.create_model("cifar_resnet10_w32", input_shape=(8, 8, 1), stem_width=9)
     drawn = network.layers[1].get_weights()[0]
     _, before = responses(network)
     begin_with_patterns(network, DIGITS)
@@ -32,7 +32,7 @@ def test_the_stem_answers_with_what_is_hardly_correlated():
 
 
 def test_filters_beyond_both_signs_stay():
-    network = kr.create_model("cifar_resnetblur8", input_shape=(8, 8, 1))
+    network = kr.create_model("cifar_resnet10_w32", input_shape=(8, 8, 1))
     drawn = network.layers[1].get_weights()[0]
     begin_with_patterns(network, DIGITS)
     begun = network.layers[1].get_weights()[0]
@@ -42,7 +42,7 @@ def test_filters_beyond_both_signs_stay():
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (2, 8, 8, 3), (2, 2, 8, 1)])
 def test_images_that_the_stem_does_not_take_are_refused(shape):
-    network = kr.create_model("cifar_resnetblur8", input_shape=(8, 8, 1))
+    network = kr.create_model("cifar_resnet10_w32", input_shape=(8, 8, 1))
     with pytest.raises(ValueError, match=r"images must be \(count, height, width, 1\), .* received \("):
         begin_with_patterns(network, np.zeros(shape))
 
