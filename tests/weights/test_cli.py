@@ -85,6 +85,14 @@ def test_evaluate_a_folder(capsys: Any, weights: Path, folder: Path) -> None:
     assert "class3" in out
 
 
+def test_evaluate_says_with_which_preprocessing(capsys: Any, weights: Path, folder: Path) -> None:
+    given = ("evaluate", NET, "--weights", weights, "--data", folder)
+    _, usual, _ = run(capsys, *given)
+    _, own, _ = run(capsys, *given, "--mean", "0.4914,0.4822,0.4465", "--std", "0.2470,0.2435,0.2616")
+    assert usual.startswith("preprocessing: mean (0.485, 0.456, 0.406), std (0.229, 0.224, 0.225), crop 1\n")
+    assert own.startswith("preprocessing: mean (0.4914, 0.4822, 0.4465), std (0.247, 0.2435, 0.2616), crop 1\n")
+
+
 def test_evaluate_with_mirror_images(capsys: Any, weights: Path, folder: Path) -> None:
     status, out, err = run(capsys, "evaluate", NET, "--weights", weights, "--data", folder, "--mirrored")
     assert (status, err) == (0, "")
