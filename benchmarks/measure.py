@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ LIBRARIES = {
     "tensorflow": "tensorflow", "keras": "keras", "keras_hub": "keras-hub", "jax": "jax", "torch": "torch",
     "timm": "timm", "onnxruntime": "onnxruntime", "openvino": "openvino", "ai_edge_litert": "ai-edge-litert",
 }  # fmt: skip
-KEPT: list[Any] = []  # what must live as long as the process
 
 
 def seconds(call: Callable[..., Any], *given: Any) -> float:
@@ -47,13 +47,13 @@ def share(macs: float, taken: float, product: float) -> float:
 
 def declare_operators() -> None:
     """Let a torchvision without its compiled operators be imported, by timm too."""
-    import torch
+    from torch import library, ops
 
-    if not hasattr(torch.ops.torchvision, "nms"):
-        library = torch.library.Library("torchvision", "DEF")
+    found = find_spec("torchvision")
+    compiled = found and any(Path(found.origin).parent.glob("_C*"))  # to declare them again would end the process
+    if not compiled and not hasattr(ops.torchvision, "nms"):
         for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        KEPT.append(library)
+            library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 def machine(**settings: Any) -> dict[str, Any]:

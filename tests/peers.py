@@ -1,6 +1,7 @@
 """Living peers, or a clear word where one is not installed; random weights for them, and batch statistics that fit."""
 
-from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,15 +16,16 @@ def torch() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def torchvision(torch: Any) -> Iterator[ModuleType]:
+def torchvision(torch: Any) -> ModuleType:
     """torchvision; one without its compiled operators gets empty declarations of those that its import names."""
-    library = None
-    if not hasattr(torch.ops.torchvision, "nms"):
-        library = torch.library.Library("torchvision", "DEF")
+    from torch import library
+
+    found = find_spec("torchvision")
+    compiled = found and any(Path(found.origin).parent.glob("_C*"))  # to declare them again would end the process
+    if not compiled and not hasattr(torch.ops.torchvision, "nms"):
         for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    yield pytest.importorskip("torchvision", reason="torchvision is not installed", exc_type=ImportError)
-    del library
+            library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return pytest.importorskip("torchvision", reason="torchvision is not installed", exc_type=ImportError)
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import library, nn
 
 # The torchvision wheel without compiled operators declares them nowhere, but needs them declared.
-operators = torch.library.Library("torchvision", "DEF")
-operators.define("nms(Tensor boxes, Tensor scores, float threshold) -> Tensor")
-operators.define("qnms(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+for name in ("nms", "qnms"):
+    library.define(f"torchvision::{name}", "(Tensor boxes, Tensor scores, float threshold) -> Tensor")
 
 import timm  # noqa: E402
 import torchvision  # noqa: E402
