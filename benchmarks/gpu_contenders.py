@@ -17,7 +17,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # others are on the same device
 
 import numpy as np
-from measure import declare_operators
+from torchvision_operators import declare_operators
 
 Step = Callable[[], Any]
 

@@ -25,8 +25,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from measure import declare_operators, keep, matrix_product, seconds, share
+from measure import keep, matrix_product, seconds, share
 from rich.progress import track
+from torchvision_operators import declare_operators
 
 import keras_resnet as kr
 from keras_resnet.data.preprocess import Preprocessing

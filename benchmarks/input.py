@@ -29,8 +29,9 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tyro  # noqa: E402
-from measure import declare_operators, keep  # noqa: E402
+from measure import keep  # noqa: E402
 from PIL import Image  # noqa: E402
+from torchvision_operators import declare_operators  # noqa: E402
 
 from keras_resnet.data.augment import compose, normalized, random_flip  # noqa: E402
 from keras_resnet.data.crops import random_resized_crop  # noqa: E402

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a clock, the machine and its limit, torchvision's import, and how a result is kept."""
+"""What the benchmarks share: a clock, the machine and its limit, and how a result is kept."""
 
 import json
 import os
@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +42,6 @@ def matrix_product() -> Callable[[], Any]:
 def share(macs: float, taken: float, product: float) -> float:
     """The rate of so many multiply-adds in `taken` seconds, in percent of a matrix product's that took `product`."""
     return 100 * macs / taken / (SIDE**3 / product)
-
-
-def declare_operators() -> None:
-    """Let a torchvision without its compiled operators be imported, by timm too."""
-    from torch import library, ops
-
-    found = find_spec("torchvision")
-    compiled = found and any(Path(found.origin).parent.glob("_C*"))  # to declare them again would end the process
-    if not compiled and not hasattr(ops.torchvision, "nms"):
-        for name in ("nms", "qnms"):
-            library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 def machine(**settings: Any) -> dict[str, Any]:

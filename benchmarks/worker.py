@@ -18,7 +18,8 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from measure import declare_operators, matrix_product, seconds
+from measure import matrix_product, seconds
+from torchvision_operators import declare_operators
 
 APPLICATIONS, HUB, TIMM = "keras.applications.", "keras_hub.", "timm."
 HUB_NETWORKS = {"resnet18": ("basic_block", [2, 2, 2, 2]), "resnet50": ("bottleneck_block", [3, 4, 6, 3])}

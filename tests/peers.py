@@ -1,13 +1,13 @@
 """Living peers, or a clear word where one is not installed; random weights for them, and batch statistics that fit."""
 
-from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+
+from benchmarks.torchvision_operators import declare_operators
 
 
 @pytest.fixture(scope="session")
@@ -17,14 +17,7 @@ def torch() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def torchvision(torch: Any) -> ModuleType:
-    """torchvision; one without its compiled operators gets empty declarations of those that its import names."""
-    from torch import library
-
-    found = find_spec("torchvision")
-    compiled = found and any(Path(found.origin).parent.glob("_C*"))  # to declare them again would end the process
-    if not compiled and not hasattr(torch.ops.torchvision, "nms"):
-        for name in ("nms", "qnms"):
-            library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    declare_operators()
     return pytest.importorskip("torchvision", reason="torchvision is not installed", exc_type=ImportError)
 
 

@@ -1,7 +1,7 @@
 """Writes peers.csv: what the peers' own models count, with hooks on their convolutions and linear layers.
 
     pip install torch==2.13.0 pyyaml safetensors huggingface_hub && pip install --no-deps timm torchvision==0.28.0
-    python tests/oracles/make_peers.py
+    python -m tests.oracles.make_peers
 
 Models stand on torch's meta device, so that the largest need no memory.
 """
@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import library, nn
+from torch import nn
 
-# The torchvision wheel without compiled operators declares them nowhere, but needs them declared.
-for name in ("nms", "qnms"):
-    library.define(f"torchvision::{name}", "(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+from benchmarks.torchvision_operators import declare_operators
+
+declare_operators()
 
 import timm  # noqa: E402
 import torchvision  # noqa: E402
