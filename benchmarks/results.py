@@ -57,6 +57,7 @@ EXPECTED = [  # in the order of the page
     Expected("formats_resnet18", "ResNet-18 by format", "", "python benchmarks/formats.py resnet18"),
     Expected("formats_resnet50", "ResNet-50 by format", "", "python benchmarks/formats.py resnet50"),
     Expected("input", "Input pipeline", "", "python benchmarks/input.py"),
+    Expected("evaluation", "A test by its pipeline", "", "python benchmarks/evaluation.py"),
     Expected("recipes_quickstart", "Quickstart", "", "python recipes/quickstart.py"),
     *[by_2015(name, f"{error} % published", f"{name} A") for name, error in HE2015.items()],
     *[by_2015(name.replace("resnet", "plain"), "", name.replace("resnet", "plain")) for name in list(HE2015)[:4]],

@@ -1,6 +1,7 @@
 """Batches for `fit`: what the replicas of a run are given is a function of the seed and the step alone."""
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,11 @@ from keras_resnet.data.source import Example, Source
 
 Transform = Callable[[Any, Any], Any]  # (a file's content or uint8 pixels, seed of two whole numbers) -> float32 pixels
 WHOLE = Shard()
+PROCESSORS = os.cpu_count() or 1
+# tf.data's tuner of parallelism sleeps at intervals that double up to a minute, and the end of most data sets waits for
+# it to wake: a test took 1.46 times as long (benchmarks/evaluation.py). All parallelism here is stated instead.
+UNTUNED = tf.data.Options()
+UNTUNED.autotune.enabled = False
 
 
 def training_batches(
@@ -82,9 +88,8 @@ def training_batches(
 
     batches = _prepared(source, source.training(plan, seed), group, prepare, bad)
     if mix:
-        batches = batches.map(mix, tf.data.AUTOTUNE)
-    elements = (steps - first_step) * replicas // shard.count
-    return batches.apply(tf.data.experimental.assert_cardinality(elements)).prefetch(2)
+        batches = batches.map(mix, PROCESSORS)
+    return _ahead(batches, (steps - first_step) * replicas // shard.count)
 
 
 def evaluation_batches(
@@ -137,7 +142,7 @@ def evaluation_batches(
         return images.batch(max(sizes)).rebatch(tf.constant(sizes, tf.int64))
 
     batches = _prepared(source, source.evaluation().enumerate().filter(mine), group, prepare, bad)
-    return batches.apply(tf.data.experimental.assert_cardinality(len(sizes))).prefetch(2)
+    return _ahead(batches, len(sizes))
 
 
 def first_images(source: Source, preprocessing: Callable[[Any], Any], count: int = 256) -> Any:
@@ -152,7 +157,12 @@ def _prepared(
     two at a time."""
     if source.encoded:
         return group(examples).map(careful(prepare, bad or BadImages.of(source)), 2)
-    return group(examples.map(prepare, tf.data.AUTOTUNE))
+    return group(examples.map(prepare, PROCESSORS))
+
+
+def _ahead(batches: Any, count: int) -> Any:
+    """So many batches, of which two are made before they are asked for."""
+    return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2).with_options(UNTUNED)
 
 
 def _seed(seed: int, number: Any) -> Any:

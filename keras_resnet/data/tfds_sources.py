@@ -155,7 +155,7 @@ class Streamed(Source):
         shards = len(self._files)
         order = tf.data.Dataset.range(shards).map(lambda slot: shuffled(epoch * shards + slot, shards, seed))
         images = order.interleave(
-            self._shard, cycle_length=SHARDS_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+            self._shard, cycle_length=SHARDS_AT_ONCE, num_parallel_calls=SHARDS_AT_ONCE, deterministic=True
         )
         return _shuffle(images, tf.cast(seed, tf.int64), epoch)
 

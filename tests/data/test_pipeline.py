@@ -77,6 +77,13 @@ def test_the_same_whoever_shares_it_and_whenever_it_starts(kind, options, imagen
     assert np.abs(joined(source, seed=6, steps=1, **options) - whole[:1]).max() > 0.1
 
 
+def test_the_end_of_a_data_set_waits_for_no_tuner():
+    source = numbered(8, channels=3)
+    training = training_batches(source, TRANSFORM, batch_size=4, steps=2, seed=0)
+    for batches in (training, evaluation_batches(source, PREPROCESSING, batch_size=4)):
+        assert batches.options().autotune.enabled is False
+
+
 @pytest.mark.slow
 def test_the_same_in_a_process_under_op_determinism(imagenet):
     program = """
