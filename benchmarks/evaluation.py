@@ -44,11 +44,15 @@ class Config:
     """Measure what a test takes by the pipeline that feeds it."""
 
     images: tuple[int, ...] = (2500, 5000, 10_000)
-    """Lengths of the test, each at least one image of each of ten classes."""
+    """Lengths of the test, of 10 classes each."""
     rounds: int = 7
     """Each way takes its turn in every round, at every length."""
     out: Path = Path("benchmarks/results/evaluation")
     """Without suffix."""
+
+    def __post_init__(self) -> None:
+        if not self.images or min(self.images) < 10 or self.rounds < 1:
+            raise ValueError(f"images must be at least 10, rounds 1; received {self.images}, {self.rounds}.")
 
 
 def ways(model: keras.Model, count: int) -> dict[str, Callable[[], Any]]:
