@@ -21,9 +21,10 @@ class Contender:
     Args:
         *given: Arguments of `worker.py`.
         workers: How many processes; several find each other through TF_CONFIG, on this machine.
+        **environment: Variables that they find set.
     """
 
-    def __init__(self, *given: Any, workers: int = 1) -> None:
+    def __init__(self, *given: Any, workers: int = 1, **environment: str) -> None:
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by close
         self._processes = [
             subprocess.Popen(
@@ -32,9 +33,9 @@ class Contender:
                 stdout=subprocess.PIPE,
                 stderr=self._said,
                 text=True,
-                env={**os.environ, **environment},
+                env={**os.environ, **environment, **place},
             )
-            for environment in _environments(workers)
+            for place in _places(workers)
         ]
         self.imports = self._answers()[0]
         self.memory = 0.0  # the most so far, of all processes together, in MB
@@ -64,7 +65,7 @@ class Contender:
         return [json.loads(line) for line in lines]
 
 
-def _environments(workers: int) -> list[dict[str, str]]:
+def _places(workers: int) -> list[dict[str, str]]:
     if workers == 1:
         return [{}]
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(workers)]

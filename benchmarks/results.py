@@ -48,6 +48,7 @@ def by_2015(net: str, reference: str, row: str) -> Expected:
 EXPECTED = [  # in the order of the page
     Expected("training_resnet50", "Training step of ResNet-50 on a CPU", "", "python benchmarks/training.py"),
     Expected("training_resnet18", "The same of ResNet-18", "", "python benchmarks/training.py --network resnet18"),
+    Expected("onednn", "oneDNN on older processors", "", "python benchmarks/onednn.py"),
     Expected("gpu_training", "Training step on a GPU", "timm, compiled", "python benchmarks/gpu.py training"),
     Expected("scaling_strategy", "What a strategy costs", "", "python benchmarks/scaling.py strategy"),
     Expected("scaling_depth", "Step time by depth", "", "python benchmarks/scaling.py depth"),

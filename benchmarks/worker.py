@@ -28,6 +28,8 @@ HUB_NETWORKS = {"resnet18": ("basic_block", [2, 2, 2, 2]), "resnet50": ("bottlen
 def main() -> None:
     """Answer until the input ends."""
     options = arguments()
+    if not options.plain:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the recipes do, before TensorFlow is imported
     begin = time.perf_counter()
     import keras
 

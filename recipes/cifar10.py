@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # see docs/training.md
 
 import keras
 import tyro

@@ -93,6 +93,7 @@ def test_a_folder_without_a_grid_is_refused(tmp_path):
     ("script", "options", "rows"),
     [
         ("scaling.py", ["batch", "--batches", "4", "8", "--rounds", "1", "--images", "8"], 2),
+        ("onednn.py", ["--networks", "cifar_resnet20", "--rounds", "1"], 2),
         ("evaluation.py", ["--images", "10", "--rounds", "1"], 3),
         ("build.py", ["--networks", "resnet18", "--batch", "1", "--rounds", "1"], 1),
     ],
