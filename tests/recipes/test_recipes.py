@@ -26,6 +26,13 @@ def folder(tmp_path_factory):
     return root
 
 
+@pytest.mark.parametrize("path", sorted(recipes.FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_onednn_is_asked_for_before_tensorflow_reads_the_variable(path):
+    lines = [line.partition("  #")[0] for line in path.read_text(encoding="utf-8").splitlines()]
+    asked = lines.index('os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")')
+    assert asked < lines.index("import keras")
+
+
 LEFT = {"batch.png", "best.safetensors", "card.json", "card.md", "checkpoints", "config.json", "confusion.png"}
 LEFT |= {"curves.png", "metrics.csv", "model.keras", "tensorboard"}
 FLOAT32, BFLOAT16 = ["--precision", "float32"], ["--precision", "mixed_bfloat16"]
